@@ -1,0 +1,126 @@
+//! `explainbench plan SUITE`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::session::Session;
+use super::{Places, print};
+use crate::error::Result;
+use crate::plan::{BLOCK, Cell, Plan, Task};
+use crate::suite::{Origin, SplitName, Suite};
+
+#[derive(Args)]
+pub struct Arguments {
+    /// The suite's TOML file
+    suite: PathBuf,
+    #[command(flatten)]
+    places: Places,
+    /// At most N images of each sample
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Only what carries one of these labels
+    #[arg(long, value_name = "LABEL", num_args = 1..)]
+    only: Vec<String>,
+}
+
+/// What is still to be computed.
+#[derive(Default)]
+struct Estimate {
+    cells: usize,
+    trainings: usize,
+    /// Rows of input that go forward through a network; about as many go backward in training and explaining.
+    passes: u64,
+    bytes: u64,
+}
+
+pub fn plan(arguments: &Arguments) -> Result<ExitCode> {
+    let session = Session::open(&arguments.suite, &arguments.places, &arguments.only, arguments.limit, None)?;
+    let plan = session.plan()?;
+    let mut text = String::new();
+    let mut open = Estimate::default();
+    let wanted = wanted(&session, &plan);
+    for cell in &plan.cells {
+        let state = match (session.store.has(cell.id), wanted.contains(&cell.id)) {
+            (true, _) => "cached",
+            (false, true) => "to do",
+            (false, false) => "not needed",
+        };
+        if state == "to do" {
+            open.add(cell, &session.suite);
+        }
+        text.push_str(&format!("{}  {state:10}  {}\n", cell.id, cell.task.describe(&session.suite)));
+    }
+    text.push_str(&format!(
+        "\n{} cells, {} to do: {} trainings, about {:.2e} forward passes, about {} to be written\n",
+        plan.cells.len(),
+        open.cells,
+        open.trainings,
+        open.passes as f64,
+        readable_bytes(open.bytes)
+    ));
+    if plan.later_rounds > 0 {
+        text.push_str(&format!("up to {} further rounds, which depend on these results\n", plan.later_rounds));
+    }
+    print(&text);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What `run` would compute: backwards from the goals.
+fn wanted(session: &Session, plan: &Plan) -> std::collections::BTreeSet<crate::plan::CellId> {
+    let mut wanted = std::collections::BTreeSet::new();
+    let mut open: Vec<_> = plan.goals.clone();
+    while let Some(id) = open.pop() {
+        if !session.store.has(id) && wanted.insert(id) {
+            open.extend(plan.cell(id).map(|cell| cell.needs.clone()).unwrap_or_default());
+        }
+    }
+    wanted
+}
+
+impl Estimate {
+    fn add(&mut self, cell: &Cell, suite: &Suite) {
+        self.cells += 1;
+        let network = cell.task.network();
+        let described = &suite.datasets[network.dataset].value.described;
+        let elements: u64 = described.shape.iter().product::<i64>() as u64;
+        match &cell.task {
+            Task::Train(train) => {
+                if let Origin::Trained(recipe) = &suite.models[train.model].value.origin {
+                    self.trainings += 1;
+                    self.passes += (recipe.epochs * described.train) as u64;
+                }
+                let graph = suite.network(train.dataset, train.model);
+                let weights = graph.map_or(0, |n| n.graph.weights.iter().map(|w| w.shape.iter().product::<i64>() as u64).sum());
+                self.passes += (described.train + described.test) as u64;
+                self.bytes += 4 * weights + 8 * (described.train + described.test) as u64;
+            }
+            Task::Explain(explain) => {
+                let method = &suite.explainers[explain.explainer].value.chosen.method;
+                let available = if explain.images.split == SplitName::Test { described.test } else { described.train };
+                let images = explain.images.count.min(available).saturating_sub(explain.block * BLOCK).min(BLOCK) as u64;
+                self.passes += if method.role() == crate::explainers::Role::Explainer { images * method.rows() as u64 } else { 0 };
+                self.bytes += images * elements * 4;
+            }
+            Task::Score(score) => {
+                let table = &suite.metrics[score.metric].value;
+                let images = table.images.count.min(described.test.max(described.train)) as u64;
+                let rows = table.metric.method.rows(&described.shape) as u64;
+                self.passes += images * rows;
+                self.bytes += images * 8 * (rows + 2);
+            }
+            Task::Picture(_) => self.bytes += 6 * elements * 8,
+        }
+    }
+}
+
+fn readable_bytes(bytes: u64) -> String {
+    let (mut size, mut unit) = (bytes as f64, "B");
+    for larger in ["kB", "MB", "GB", "TB"] {
+        if size >= 1000.0 {
+            (size, unit) = (size / 1000.0, larger);
+        }
+    }
+    format!("{size:.1} {unit}")
+}

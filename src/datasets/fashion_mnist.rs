@@ -1,0 +1,22 @@
+//! Fashion-MNIST: pictures of clothes, 28x28, in the same four IDX files as MNIST.
+
+use std::sync::Arc;
+
+use super::Source;
+use super::mnist::IdxFolder;
+use crate::catalogue::Entry;
+
+pub const ENTRY: Entry<dyn Source> = Entry {
+    name: "fashion-mnist",
+    summary: "pictures of clothes, 28x28 (IDX files in the data folder)",
+    reference: "H. Xiao, K. Rasul, R. Vollgraf, Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms, arXiv:1708.07747, 2017",
+    revision: 1,
+    source: concat!(include_str!("fashion_mnist.rs"), include_str!("mnist.rs"), include_str!("idx.rs")),
+    read: |section| {
+        let classes = CLASSES.map(String::from).to_vec();
+        Some(Arc::new(IdxFolder::read(section, &["fashion-mnist", "FashionMNIST/raw"], classes)))
+    },
+};
+
+const CLASSES: [&str; 10] =
+    ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];

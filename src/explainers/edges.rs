@@ -1,0 +1,67 @@
+//! # Definition
+//! The magnitude of the Sobel gradient of the image, sqrt(gx^2 + gy^2), mean over channels, border pixels repeated: an
+//! edge detector that knows neither network nor class.
+//!
+//! # Reference
+//! Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018 (the edge-detector control).
+
+use std::sync::Arc;
+
+use tch::Tensor;
+
+use super::{Access, Attribution, Explainer, Role, Scene, Unit};
+use crate::catalogue::Entry;
+use crate::error::Result;
+
+pub const ENTRY: Entry<dyn Explainer> = Entry {
+    name: "edges",
+    summary: "control: magnitude of the image's Sobel gradient",
+    reference: "Adebayo et al. 2018",
+    revision: 1,
+    source: include_str!("edges.rs"),
+    read: |_| Some(Arc::new(Edges)),
+};
+
+pub struct Edges;
+
+impl Explainer for Edges {
+    fn access(&self) -> Access {
+        Access::Outputs
+    }
+
+    fn role(&self) -> Role {
+        Role::Control
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Pixel
+    }
+
+    fn explain(&self, on: &Scene) -> Result<Attribution> {
+        let size = on.x.size();
+        let planes = on.x.f_view([-1, 1, size[2], size[3]])?.f_replication_pad2d([1, 1, 1, 1])?;
+        let across = Tensor::from_slice(&[-1.0, 0.0, 1.0, -2.0, 0.0, 2.0, -1.0, 0.0, 1.0]).view([3, 3]);
+        let kernels = Tensor::f_stack(&[across.shallow_clone(), across.tr()], 0)?.f_unsqueeze(1)?;
+        let kernels = kernels.to_kind(on.x.kind()).to_device(on.x.device());
+        let none: Option<Tensor> = None;
+        let both = planes.f_conv2d(&kernels, none.as_ref(), [1, 1], [0, 0], [1, 1], 1)?;
+        let magnitude = both.f_square()?.f_sum_dim_intlist(1, true, on.x.kind())?.f_sqrt()?;
+        let channels = magnitude.f_view([size[0], size[1], size[2], size[3]])?;
+        Ok(Attribution::pixels(channels.f_mean_dim([1].as_slice(), true, on.x.kind())?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_of_height_one_has_magnitude_four_on_both_sides() {
+        // Columns 0 0 1 1: the Sobel kernel sums (1 + 2 + 1) * 1 at the two middle columns and 0 at the outer ones.
+        let x = Tensor::from_slice(&[0.0, 0.0, 1.0, 1.0]).repeat([4, 1]).view([1, 1, 4, 4]);
+        let model = crate::model::Model::linear_for_tests(&[1, 4, 4], 2);
+        let scene = crate::explainers::scene::for_tests(&model, x);
+        let map = Edges.explain(&scene).unwrap().values;
+        assert_eq!(Vec::<f64>::try_from(map.get(0).get(0).get(1)).unwrap(), [0.0, 4.0, 4.0, 0.0]);
+    }
+}

@@ -1,0 +1,145 @@
+//! Explanation methods: a model, inputs and targets in; attributions out. One file per method, one row of `ALL` each.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use crate::catalogue::{Chosen, Entry};
+use crate::config::Section;
+use crate::error::Result;
+
+mod center;
+mod constant;
+mod edges;
+mod gradient;
+mod input;
+mod input_x_gradient;
+mod integrated_gradients;
+mod map;
+mod oracle;
+mod precomputed;
+mod random;
+mod scene;
+mod smoothgrad;
+
+pub use map::{Channels, Map, Sign};
+pub use scene::{Scene, pieces};
+
+/// What an explainer asks of the model, from least to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// Nothing, or its outputs.
+    Outputs,
+    /// Derivatives of its outputs with respect to its input.
+    Gradients,
+    /// Its inner layers.
+    Layers,
+}
+
+/// What one number of an attribution speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// One input element: attributions are [B, C, H, W].
+    Element,
+    /// One pixel, all channels together: [B, 1, H, W].
+    Pixel,
+}
+
+/// What an explainer is in a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Under test.
+    Explainer,
+    /// Does not see the model: the bar that a contender has to pass.
+    Control,
+    /// Sees the ground truth.
+    Oracle,
+}
+
+/// The answer of an explainer.
+pub struct Attribution {
+    /// In the shape that `unit` says, in the kind of the scene's `x`.
+    pub values: Tensor,
+    pub unit: Unit,
+}
+
+impl Attribution {
+    pub fn elements(values: Tensor) -> Self {
+        Self { values, unit: Unit::Element }
+    }
+
+    pub fn pixels(values: Tensor) -> Self {
+        Self { values, unit: Unit::Pixel }
+    }
+}
+
+pub trait Explainer: Send + Sync {
+    fn access(&self) -> Access;
+
+    fn explain(&self, on: &Scene) -> Result<Attribution>;
+
+    fn role(&self) -> Role {
+        Role::Explainer
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Element
+    }
+
+    /// How its maps become one number per pixel unless the suite says otherwise.
+    fn map(&self) -> Map {
+        Map::default()
+    }
+
+    /// Rows of model input that one example expands to: for chunking, and for the estimate of the cost.
+    fn rows(&self) -> usize {
+        1
+    }
+
+    /// Whether it reads where the evidence is.
+    fn needs_truth(&self) -> bool {
+        false
+    }
+
+    /// Files of outside that decide what it answers; hashed into the identity of its cells.
+    fn files(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+}
+
+pub const ALL: &[Entry<dyn Explainer>] = &[
+    gradient::ENTRY,
+    input_x_gradient::ENTRY,
+    integrated_gradients::ENTRY,
+    smoothgrad::ENTRY,
+    precomputed::ENTRY,
+    random::ENTRY,
+    edges::ENTRY,
+    center::ENTRY,
+    input::ENTRY,
+    constant::ENTRY,
+    oracle::ENTRY,
+];
+
+/// An explainer as a suite's table states it, with the reduction of its maps.
+#[derive(Clone)]
+pub struct Contender {
+    pub chosen: Chosen<dyn Explainer>,
+    pub map: Map,
+}
+
+/// Reads an `[[explainer]]` table.
+pub fn read(section: &Section) -> Option<Contender> {
+    section.expect(&["name", "map"]);
+    let chosen = crate::catalogue::choose(section, "explainer", ALL)?;
+    let map = Map::read(section, chosen.method.map());
+    Some(Contender { chosen, map })
+}
+
+/// Reads the `of` table of an explainer that wraps another.
+fn read_of(section: &Section, default: &str) -> Option<Arc<dyn Explainer>> {
+    Some(crate::catalogue::choose_word(section, "of", default, "explainer", ALL)?.method)
+}

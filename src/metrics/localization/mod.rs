@@ -1,0 +1,3 @@
+//! Localization: does the map point to where the evidence is known to be?
+
+pub mod pointing_game;

@@ -1,0 +1,154 @@
+//! The network under explanation: a graph with its weights, what it says of inputs, and the gradients of that.
+
+pub mod evaluate;
+pub mod graph;
+pub mod init;
+pub mod layers;
+pub mod ops;
+pub mod train;
+pub mod weights;
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+pub use graph::{Arg, Graph, Node, Role, WeightSpec};
+pub use ops::{Mode, Op};
+
+use crate::error::{Error, Result};
+
+#[cfg(test)]
+mod tests;
+
+/// Which number of a class is explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Score {
+    Logit,
+    Probability,
+    /// Its negative is the cross-entropy loss.
+    LogProbability,
+}
+
+/// What a model was asked to do so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passes {
+    /// Examples sent forward.
+    pub forward: u64,
+    /// Examples sent backward.
+    pub backward: u64,
+    /// Bytes of all layers' outputs in the largest call.
+    pub peak_bytes: u64,
+}
+
+/// A network. It can move to another thread but not be shared: each worker takes a [`Model::shallow_copy`].
+pub struct Model {
+    pub graph: Arc<Graph>,
+    weights: Vec<Tensor>,
+    activation_bytes: u64,
+    passes: Cell<Passes>,
+}
+
+impl Model {
+    /// `weights` in the order of `graph.weights`, all of one kind and on one device. They are taken as constants.
+    pub fn new(graph: Arc<Graph>, weights: Vec<Tensor>) -> Result<Self> {
+        for (spec, weight) in graph.weights.iter().zip(&weights) {
+            if weight.size() != spec.shape {
+                return Err(Error::new(format!("`{}` is {:?}, not {:?}", spec.name, weight.size(), spec.shape)));
+            }
+        }
+        if weights.len() != graph.weights.len() {
+            return Err(Error::new(format!("{} weights for a graph of {}", weights.len(), graph.weights.len())));
+        }
+        let weights: Vec<Tensor> = weights.iter().map(|weight| weight.f_detach()).collect::<Result<_, _>>()?;
+        let numbers: i64 = graph.shapes()?.iter().map(|shape| shape.iter().product::<i64>()).sum();
+        let bytes = weights.first().map_or(Kind::Float, Tensor::kind).elt_size_in_bytes();
+        Ok(Self { graph, weights, activation_bytes: numbers as u64 * bytes as u64, passes: Cell::default() })
+    }
+
+    /// The same network for another thread; counts its passes from nothing.
+    pub fn shallow_copy(&self) -> Self {
+        let weights = self.weights.iter().map(Tensor::shallow_clone).collect();
+        Self { graph: self.graph.clone(), weights, activation_bytes: self.activation_bytes, passes: Cell::default() }
+    }
+
+    /// The same network on another device or in another precision.
+    pub fn to(&self, device: Device, kind: Kind) -> Result<Self> {
+        let weights = self.weights.iter().map(|weight| weight.f_to_device(device)?.f_to_kind(kind));
+        Self::new(self.graph.clone(), weights.collect::<Result<_, _>>()?)
+    }
+
+    pub fn weights(&self) -> &[Tensor] {
+        &self.weights
+    }
+
+    pub fn passes(&self) -> Passes {
+        self.passes.get()
+    }
+
+    /// Bytes of all layers' outputs for one example: what a forward pass on the tape keeps, more or less.
+    pub fn activation_bytes(&self) -> u64 {
+        self.activation_bytes
+    }
+
+    /// The logits, [B, K], of a batch [B, input..].
+    pub fn logits(&self, x: &Tensor) -> Result<Tensor> {
+        self.logits_with(x, &mut |_, _, _, output| Ok(output))
+    }
+
+    /// The logits while a hook sees, and may replace, what each node gives; see [`Graph::run`].
+    pub fn logits_with(
+        &self,
+        x: &Tensor,
+        hook: &mut dyn FnMut(usize, &Node, &[&Tensor], Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let logits = self.graph.run(&self.weights, x, Mode::Eval, hook)?;
+        let rows = x.size()[0] as u64;
+        let Passes { forward, backward, peak_bytes } = self.passes.get();
+        let peak_bytes = peak_bytes.max(rows * self.activation_bytes);
+        self.passes.set(Passes { forward: forward + rows, backward, peak_bytes });
+        Ok(logits)
+    }
+
+    /// The score, [B], of each example's target class ([B], int64).
+    pub fn scores(&self, x: &Tensor, target: &Tensor, score: Score) -> Result<Tensor> {
+        score.of(&self.logits(x)?, target)
+    }
+
+    /// The gradient of each example's score with respect to the example, like `x`.
+    pub fn gradient(&self, x: &Tensor, target: &Tensor, score: Score) -> Result<Tensor> {
+        let x = x.f_detach()?.f_set_requires_grad(true)?;
+        self.backward(&x, target, score, false)
+    }
+
+    /// The same on the tape, so that it can be differentiated in turn; `x` must require a gradient.
+    pub fn differentiable_gradient(&self, x: &Tensor, target: &Tensor, score: Score) -> Result<Tensor> {
+        self.backward(x, target, score, true)
+    }
+
+    fn backward(&self, x: &Tensor, target: &Tensor, score: Score, differentiable: bool) -> Result<Tensor> {
+        tch::with_grad(|| {
+            // Examples do not meet in a network in eval mode, so the sum's gradient is each one's own.
+            let total = self.scores(x, target, score)?.f_sum(None::<Kind>)?;
+            let gradient = Tensor::f_run_backward(&[total], &[x], differentiable, differentiable)?.remove(0);
+            let Passes { forward, backward, peak_bytes } = self.passes.get();
+            self.passes.set(Passes { forward, backward: backward + x.size()[0] as u64, peak_bytes });
+            // Undefined: the score does not depend on the input.
+            if gradient.defined() { Ok(gradient) } else { Ok(x.f_zeros_like()?) }
+        })
+    }
+}
+
+impl Score {
+    /// The score, [B], of class `target` ([B], int64) by `logits`, [B, K].
+    pub fn of(self, logits: &Tensor, target: &Tensor) -> Result<Tensor> {
+        let kind = logits.kind();
+        let of_classes = match self {
+            Self::Logit => logits.shallow_clone(),
+            Self::Probability => logits.f_softmax(-1, kind)?,
+            Self::LogProbability => logits.f_log_softmax(-1, kind)?,
+        };
+        Ok(of_classes.f_gather(1, &target.f_unsqueeze(1)?, false)?.f_squeeze_dim(1)?)
+    }
+}

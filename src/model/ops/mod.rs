@@ -1,0 +1,140 @@
+//! The operations of a graph: what each is and takes ([`Op`]), what it computes ([`apply`]) and the shape of what it
+//! gives ([`shape`]).
+
+mod apply;
+mod shape;
+
+pub use apply::apply;
+pub use shape::shape;
+
+use crate::noise::Noise;
+
+#[cfg(test)]
+mod tests;
+
+/// One operation on tensors, named and defined as in ATen. Its tensors come from the node that holds it, in ATen's order:
+/// the input, then the weights; a bias, or the scale and offset of a norm, may be absent. Lists hold one number per
+/// spatial dimension.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// (x - mean) / std per channel.
+    Normalise {
+        mean: Vec<f64>,
+        std: Vec<f64>,
+    },
+    /// input, weight, [bias]
+    Linear,
+    /// input, weight, [bias]
+    Convolution {
+        stride: Vec<i64>,
+        padding: Vec<i64>,
+        dilation: Vec<i64>,
+        groups: i64,
+    },
+    /// input, [weight, bias], running mean, running variance. Training updates the running statistics in place.
+    BatchNorm {
+        momentum: f64,
+        epsilon: f64,
+    },
+    /// input, [weight, bias]; over the last dimensions, which are `shape`.
+    LayerNorm {
+        shape: Vec<i64>,
+        epsilon: f64,
+    },
+    Relu,
+    LeakyRelu {
+        slope: f64,
+    },
+    Elu {
+        alpha: f64,
+    },
+    /// By the error function, or by its approximation with tanh.
+    Gelu {
+        tanh: bool,
+    },
+    Silu,
+    Tanh,
+    Sigmoid,
+    /// log(1 + exp(beta x)) / beta
+    Softplus {
+        beta: f64,
+    },
+    MaxPool {
+        window: Window,
+        dilation: Vec<i64>,
+    },
+    /// Padding counts as zeros where `count_padding`, and else not at all.
+    AveragePool {
+        window: Window,
+        count_padding: bool,
+    },
+    AdaptiveMaxPool {
+        size: Vec<i64>,
+    },
+    AdaptiveAveragePool {
+        size: Vec<i64>,
+    },
+    /// All dimensions of an example as one.
+    Flatten,
+    /// In training, zeroes elements with this probability and scales the others up; else does nothing.
+    Dropout {
+        probability: f64,
+    },
+    /// The sum of two tensors of one shape.
+    Add,
+}
+
+/// Where a pool looks: `ceil` also keeps the last windows, which hang over the edge.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    pub kernel: Vec<i64>,
+    pub stride: Vec<i64>,
+    pub padding: Vec<i64>,
+    pub ceil: bool,
+}
+
+/// How a graph runs: as it predicts, or as it is trained (batch norm by the batch, dropout on). `ids` are the examples
+/// of the batch, by which dropout draws.
+#[derive(Clone, Copy)]
+pub enum Mode<'a> {
+    Eval,
+    Train { noise: Noise, ids: &'a [u64] },
+}
+
+impl Mode<'_> {
+    /// The mode for one node: each draws for itself.
+    pub fn within(self, node: &str) -> Self {
+        match self {
+            Self::Eval => Self::Eval,
+            Self::Train { noise, ids } => Self::Train { noise: noise.purpose(node), ids },
+        }
+    }
+}
+
+impl Op {
+    /// The name in messages and documents: ATen's.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Normalise { .. } => "normalise",
+            Self::Linear => "linear",
+            Self::Convolution { .. } => "convolution",
+            Self::BatchNorm { .. } => "batch_norm",
+            Self::LayerNorm { .. } => "layer_norm",
+            Self::Relu => "relu",
+            Self::LeakyRelu { .. } => "leaky_relu",
+            Self::Elu { .. } => "elu",
+            Self::Gelu { .. } => "gelu",
+            Self::Silu => "silu",
+            Self::Tanh => "tanh",
+            Self::Sigmoid => "sigmoid",
+            Self::Softplus { .. } => "softplus",
+            Self::MaxPool { .. } => "max_pool",
+            Self::AveragePool { .. } => "avg_pool",
+            Self::AdaptiveMaxPool { .. } => "adaptive_max_pool",
+            Self::AdaptiveAveragePool { .. } => "adaptive_avg_pool",
+            Self::Flatten => "flatten",
+            Self::Dropout { .. } => "dropout",
+            Self::Add => "add",
+        }
+    }
+}

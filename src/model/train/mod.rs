@@ -1,0 +1,160 @@
+//! Training: a graph, a recipe and a dataset give weights, the same ones wherever and whenever it runs.
+
+pub mod augment;
+pub mod optimizer;
+pub mod recipe;
+pub mod schedule;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tch::{Device, Kind, Reduction, Tensor};
+
+pub use recipe::Recipe;
+
+use super::evaluate::{evaluate, pixels};
+use super::graph::{Graph, Role};
+use super::{Mode, Model};
+use crate::error::{Error, Result};
+use crate::noise::Noise;
+
+#[cfg(test)]
+mod tests;
+
+/// What a network is trained on.
+pub struct TrainData<'a> {
+    /// [N, input..], numbers in [0, 1] or bytes.
+    pub images: &'a Tensor,
+    /// [N], int64
+    pub labels: &'a Tensor,
+    /// Who the examples are. The order, shifts and dropout masks follow these, so that trainings with and without one
+    /// example differ by that example only.
+    pub ids: &'a [u64],
+}
+
+/// What came of a training.
+pub struct Trained {
+    /// In the order of the graph's.
+    pub weights: Vec<Tensor>,
+    /// The mean training loss of each epoch, measured on the way.
+    pub loss: Vec<f64>,
+    /// Of the final network, on the training images as they are.
+    pub train_accuracy: f64,
+    pub seconds: f64,
+    pub steps: u64,
+}
+
+/// Trains in the precision of the images (bytes: float). `on_epoch` hears of each epoch's number, from 1, and mean loss.
+pub fn train(
+    graph: &Graph,
+    recipe: &Recipe,
+    data: &TrainData,
+    noise: &Noise,
+    device: Device,
+    on_epoch: &mut dyn FnMut(usize, f64),
+) -> Result<Trained> {
+    let started = Instant::now();
+    let images = data.images.f_to_device(device)?;
+    let labels = data.labels.f_to_device(device)?;
+    let kind = if images.kind() == Kind::Uint8 { Kind::Float } else { images.kind() };
+    let mut weights = Weights::draw(graph, noise, kind, device)?;
+    let mut descent = recipe.optimizer.start(&weights.parameters)?;
+    let batches = batches(data.ids.len(), recipe.batch);
+    let mut loss = Vec::with_capacity(recipe.epochs);
+    let mut steps = 0;
+    for epoch in 0..recipe.epochs {
+        let of_epoch = |purpose: &str| noise.purpose(purpose).index(epoch as u64);
+        let (shifts, masks) = (of_epoch("augment"), of_epoch("dropout"));
+        let order = order(data.ids, &of_epoch("order"));
+        let rows = Tensor::f_from_slice(&order.iter().map(|&at| at as i64).collect::<Vec<_>>())?.f_to_device(device)?;
+        let mut total = Tensor::f_zeros([], (Kind::Double, device))?;
+        for batch in &batches {
+            let ids: Vec<u64> = order[batch.clone()].iter().map(|&at| data.ids[at]).collect();
+            let rows = rows.f_narrow(0, batch.start as i64, batch.len() as i64)?;
+            let x = recipe.augment.apply(pixels(&images.f_index_select(0, &rows)?, kind)?, &shifts, &ids)?;
+            let mode = Mode::Train { noise: masks, ids: &ids };
+            let logits = graph.run(&weights.all, &x, mode, &mut |_, _, _, output| Ok(output))?;
+            let labels = labels.f_index_select(0, &rows)?;
+            let mean =
+                logits.f_cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, recipe.label_smoothing)?;
+            let gradient = weights.gradient(&mean)?;
+            let factor = recipe.schedule.factor(steps, batches.len() as u64, recipe.epochs);
+            descent.step(&mut weights.parameters, &gradient, factor)?;
+            total = total.f_add(&mean.f_detach()?.f_mul_scalar(ids.len() as f64)?)?;
+            steps += 1;
+        }
+        let mean = total.f_double_value(&[])? / data.ids.len() as f64;
+        if !mean.is_finite() || !weights.parameters.f_sum(Kind::Double)?.f_double_value(&[])?.is_finite() {
+            return Err(Error::new(format!("the training diverged in epoch {}: the loss is {mean}", epoch + 1)));
+        }
+        loss.push(mean);
+        on_epoch(epoch + 1, mean);
+    }
+    let weights = weights.all.iter().map(|weight| weight.f_detach_copy()).collect::<Result<Vec<_>, _>>()?;
+    let model = Model::new(Arc::new(graph.clone()), weights)?;
+    let (train_accuracy, _) = evaluate(&model, &images, &labels)?;
+    let weights = model.weights().iter().map(Tensor::shallow_clone).collect();
+    Ok(Trained { weights, loss, train_accuracy, seconds: started.elapsed().as_secs_f64(), steps })
+}
+
+/// Weights in training. All parameters lie in one vector, so that a step of the optimiser is a few operations whatever
+/// the number of layers; the graph sees its parts.
+struct Weights {
+    parameters: Tensor,
+    /// In the order of the graph's: views of `parameters`, and buffers of their own.
+    all: Vec<Tensor>,
+    /// Which of them are parameters.
+    leaves: Vec<usize>,
+}
+
+impl Weights {
+    fn draw(graph: &Graph, noise: &Noise, kind: Kind, device: Device) -> Result<Self> {
+        let mut all = graph.weights.iter().map(|spec| spec.draw(noise, kind, device)).collect::<Result<Vec<_>>>()?;
+        let leaves: Vec<usize> = (0..all.len()).filter(|&at| graph.weights[at].role == Role::Parameter).collect();
+        if leaves.is_empty() {
+            return Err(Error::new("the model has no parameters to train"));
+        }
+        let parameters = flat(leaves.iter().map(|&at| &all[at]))?;
+        let mut start = 0;
+        for &at in &leaves {
+            let length = all[at].numel() as i64;
+            let part = parameters.f_narrow(0, start, length)?.f_view(&graph.weights[at].shape[..])?;
+            all[at] = part.f_detach()?.f_set_requires_grad(true)?;
+            start += length;
+        }
+        Ok(Self { parameters, all, leaves })
+    }
+
+    /// The gradient of `loss` with respect to all parameters, as one vector.
+    fn gradient(&self, loss: &Tensor) -> Result<Tensor> {
+        let leaves: Vec<&Tensor> = self.leaves.iter().map(|&at| &self.all[at]).collect();
+        flat(Tensor::f_run_backward(&[loss], &leaves, false, false)?.iter())
+    }
+}
+
+fn flat<'a>(tensors: impl Iterator<Item = &'a Tensor>) -> Result<Tensor> {
+    let flat: Vec<Tensor> = tensors.map(|tensor| tensor.f_reshape([-1])).collect::<Result<_, _>>()?;
+    Ok(Tensor::f_cat(&flat, 0)?)
+}
+
+/// The places of the examples in an epoch's order: by a number drawn for each, so that leaving one out does not change
+/// the order of the others.
+fn order(ids: &[u64], noise: &Noise) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..ids.len()).collect();
+    order.sort_by_cached_key(|&at| noise.uniform_u64(ids[at]));
+    order
+}
+
+/// Steps of `size` examples. A single one left at the end joins the step before: batch norm needs two.
+fn batches(examples: usize, size: usize) -> Vec<Range<usize>> {
+    let mut batches: Vec<Range<usize>> =
+        (0..examples).step_by(size).map(|start| start..(start + size).min(examples)).collect();
+    if let [.., before, last] = &mut batches[..]
+        && last.len() == 1
+    {
+        before.end = examples;
+        batches.pop();
+    }
+    batches
+}

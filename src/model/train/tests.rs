@@ -1,0 +1,102 @@
+use std::sync::Arc;
+
+use tch::{Device, Kind, Tensor};
+
+use super::{Recipe, TrainData, Trained, batches, order, train};
+use crate::config::Section;
+use crate::error::Result;
+use crate::model::Model;
+use crate::model::evaluate::evaluate;
+use crate::model::tests::graph;
+use crate::noise::Noise;
+
+const LAYERS: &str = r#"layers = [{ conv2d = { out = 4, kernel = 3 } }, "batch_norm", "relu", "flatten",
+    { dropout = { probability = 0.2 } }, { linear = { out = 2 } }]"#;
+
+/// Noise images [N, 1, 6, 6], brighter on the left in class 0 and on the right in class 1.
+fn images(count: u64) -> (Tensor, Tensor, Vec<u64>) {
+    let ids: Vec<u64> = (0..count).collect();
+    let images = Noise::new(9).uniform(&ids, &[1, 6, 6], Kind::Float, Device::Cpu).unwrap() * 0.5;
+    let labels = Tensor::arange(count as i64, (Kind::Int64, Device::Cpu)).remainder(2);
+    for at in 0..count as i64 {
+        let _ = images.get(at).narrow(2, at % 2 * 3, 3).g_add_scalar_(0.3);
+    }
+    (images, labels, ids)
+}
+
+fn trained(recipe: &str, noise: u64, layers: &str) -> Result<Trained> {
+    let (images, labels, ids) = images(65);
+    let section = Section::parse("model.toml", recipe).unwrap();
+    let recipe = Recipe::read(&section, &[1, 6, 6]);
+    section.check().unwrap();
+    let data = TrainData { images: &images, labels: &labels, ids: &ids };
+    train(&graph(layers, &[1, 6, 6], 2), &recipe, &data, &Noise::new(noise), Device::Cpu, &mut |_, _| {})
+}
+
+#[test]
+fn a_simple_problem_is_learnt() {
+    let trained = trained("epochs = 5\nbatch = 16\noptimizer = { lr = 0.01 }", 0, LAYERS).unwrap();
+    assert_eq!(trained.train_accuracy, 1.0);
+    assert!(trained.loss[4] < 0.5 * trained.loss[0], "{:?}", trained.loss);
+    // 65 examples: 4 steps an epoch, as the one left over joins the last.
+    assert_eq!(trained.steps, 20);
+}
+
+#[test]
+fn equal_noise_gives_equal_weights_to_the_bit() {
+    let recipe = "epochs = 2\nbatch = 16\naugment = { shift = 1, flip = true }";
+    let weights = |noise| trained(recipe, noise, LAYERS).unwrap().weights;
+    assert_eq!(weights(1), weights(1));
+    assert_ne!(weights(1), weights(2));
+}
+
+#[test]
+fn bytes_are_trained_on_as_their_pixels() {
+    let labels = Tensor::from_slice(&[0_i64, 1, 0, 1]);
+    let bytes = Tensor::arange(4 * 36, (Kind::Uint8, Device::Cpu)).view([4, 1, 6, 6]);
+    let numbers = bytes.to_kind(Kind::Float) / 255.0;
+    let recipe = Recipe::read(&Section::parse("", "epochs = 2").unwrap(), &[1, 6, 6]);
+    let loss = |images: &Tensor| {
+        let data = TrainData { images, labels: &labels, ids: &[0, 1, 2, 3] };
+        let graph = graph(LAYERS, &[1, 6, 6], 2);
+        train(&graph, &recipe, &data, &Noise::new(0), Device::Cpu, &mut |_, _| {}).unwrap().loss
+    };
+    assert_eq!(loss(&bytes), loss(&numbers));
+}
+
+#[test]
+fn a_training_that_diverges_says_so() {
+    let layers = r#"layers = ["flatten", { linear = { out = 20 } }, { linear = { out = 2 } }]"#;
+    let error = trained("optimizer = { use = \"sgd\", lr = 1e30 }", 0, layers).err().unwrap().to_string();
+    assert!(error.starts_with("the training diverged in epoch "), "{error}");
+}
+
+#[test]
+fn leaving_one_example_out_keeps_the_order_of_the_others() {
+    let noise = Noise::new(0);
+    let names = |ids: &[u64]| order(ids, &noise).iter().map(|&at| ids[at]).collect::<Vec<_>>();
+    let all = names(&[3, 5, 7, 9, 11, 13]);
+    let without = names(&[3, 5, 9, 11, 13]);
+    assert_eq!(without, all.into_iter().filter(|&id| id != 7).collect::<Vec<_>>());
+    assert!(!without.is_sorted());
+}
+
+#[test]
+fn no_step_sees_one_example_alone_unless_there_is_but_one() {
+    assert_eq!(batches(8, 4), [0..4, 4..8]);
+    assert_eq!(batches(9, 4), [0..4, 4..9]);
+    assert_eq!(batches(10, 4), [0..4, 4..8, 8..10]);
+    assert_eq!(batches(1, 4), [0..1]);
+}
+
+#[test]
+fn evaluation_counts_what_the_logits_get_right() {
+    // The identity network: class 1 where the second number is larger.
+    let graph = graph("layers = [{ linear = { out = 2, bias = false } }]", &[2], 2);
+    let model = Model::new(Arc::new(graph), vec![Tensor::eye(2, (Kind::Float, Device::Cpu))]).unwrap();
+    let images = Tensor::from_slice2(&[[0.0_f32, 1.0], [1.0, 0.0], [0.2, 0.3], [0.3, 0.2]]);
+    let labels = Tensor::from_slice(&[1_i64, 0, 1, 1]);
+    let (accuracy, logits) = evaluate(&model, &images, &labels).unwrap();
+    assert_eq!(accuracy, 0.75);
+    assert_eq!(logits, images);
+}

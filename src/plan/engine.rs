@@ -1,0 +1,89 @@
+//! The identity of what all methods share: the graph, the trainer, the noise, the chunks. Its source is hashed, so that a
+//! changed engine never answers from cells that an earlier one made.
+
+use std::sync::LazyLock;
+
+macro_rules! sources {
+    ($($file:literal),* $(,)?) => { &[$(($file, include_str!(concat!("../", $file)))),*] };
+}
+
+/// Every file whose code decides the numbers of more than one method. A test holds this list against the folders.
+const SOURCES: &[(&str, &str)] = sources![
+    "explainers/map.rs",
+    "explainers/scene.rs",
+    "model/evaluate.rs",
+    "model/graph.rs",
+    "model/init.rs",
+    "model/layers/entry.rs",
+    "model/layers/kinds.rs",
+    "model/layers/mod.rs",
+    "model/layers/names.rs",
+    "model/layers/tests.rs",
+    "model/mod.rs",
+    "model/ops/apply.rs",
+    "model/ops/mod.rs",
+    "model/ops/shape.rs",
+    "model/ops/tests.rs",
+    "model/tests.rs",
+    "model/train/augment.rs",
+    "model/train/mod.rs",
+    "model/train/optimizer.rs",
+    "model/train/recipe.rs",
+    "model/train/schedule.rs",
+    "model/train/tests.rs",
+    "model/weights.rs",
+    "noise.rs",
+    "run/perform/arrays.rs",
+    "run/perform/chunk.rs",
+    "run/perform/data.rs",
+    "run/perform/explain.rs",
+    "run/perform/mod.rs",
+    "run/perform/picture.rs",
+    "run/perform/provenance.rs",
+    "run/perform/score.rs",
+    "run/perform/train.rs",
+];
+
+static HASH: LazyLock<String> = LazyLock::new(|| {
+    let mut hasher = blake3::Hasher::new();
+    for (name, text) in SOURCES {
+        hasher.update(name.as_bytes()).update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+    }
+    hasher.finalize().to_hex()[..16].to_string()
+});
+
+/// Sixteen hex digits.
+pub fn hash() -> &'static str {
+    &HASH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// All `.rs` files below a folder of `src`.
+    fn files(folder: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                files(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+                found.push(path.strip_prefix(src).unwrap().to_str().unwrap().to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn every_file_of_the_engine_is_listed() {
+        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut wanted = vec!["noise.rs".to_string(), "explainers/map.rs".to_string(), "explainers/scene.rs".to_string()];
+        files(&src.join("model"), &mut wanted);
+        files(&src.join("run/perform"), &mut wanted);
+        wanted.sort();
+        let mut listed: Vec<String> = SOURCES.iter().map(|(name, _)| name.to_string()).collect();
+        listed.sort();
+        assert_eq!(listed, wanted);
+    }
+}

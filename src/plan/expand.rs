@@ -1,0 +1,140 @@
+//! From a suite to cells: the product of its tables, each metric asked for its needs.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Cell, CellId, Explain, Outside, Picture, Plan, Score, Task, Train, identity};
+use crate::error::Result;
+use crate::need::{Known, ModelRef, Need};
+use crate::suite::{Images, MetricTable, SplitName, Suite};
+
+/// Images per Explain cell. Part of what a cell is: it never follows the machine.
+pub const BLOCK: usize = 512;
+
+/// All cells of the suite, as far as they can be known: `record` answers with what a finished cell recorded, and metrics
+/// that ask in rounds ask as far as these answers carry them.
+pub fn expand(suite: &Suite, outside: &Outside, record: &dyn Fn(CellId) -> Option<Value>) -> Result<Plan> {
+    let mut expansion = Expansion { suite, outside, record, plan: Plan::default() };
+    for (m, metric) in suite.metrics.iter().enumerate() {
+        for (row, explainer) in expansion.rows(&metric.value) {
+            expansion.score(m, &metric.value, row, explainer)?;
+        }
+    }
+    for metric in &suite.metrics {
+        for (row, explainer) in expansion.rows(&metric.value) {
+            if row.seed == suite.model_seeds[0] {
+                expansion.picture(&metric.value.images, row, explainer)?;
+            }
+        }
+    }
+    Ok(expansion.plan)
+}
+
+struct Expansion<'a, 'o> {
+    suite: &'a Suite,
+    outside: &'a Outside<'o>,
+    record: &'a dyn Fn(CellId) -> Option<Value>,
+    plan: Plan,
+}
+
+impl Expansion<'_, '_> {
+    /// The networks and explainers that a metric looks at.
+    fn rows(&self, metric: &MetricTable) -> Vec<(Train, usize)> {
+        let mut rows = Vec::new();
+        for network in &self.suite.networks {
+            if metric.datasets.contains(&network.dataset) && metric.models.contains(&network.model) {
+                for seed in &self.suite.model_seeds {
+                    let train = Train { dataset: network.dataset, model: network.model, seed: *seed };
+                    rows.extend(metric.explainers.iter().map(|explainer| (train.clone(), *explainer)));
+                }
+            }
+        }
+        rows
+    }
+
+    /// Plans what a metric needs to score one row, and the score itself once it asks for nothing more.
+    fn score(&mut self, m: usize, table: &MetricTable, row: Train, explainer: usize) -> Result<()> {
+        let metric = &table.metric.method;
+        let (mut known, mut asked) = (Known::default(), BTreeSet::new());
+        let mut explained = Vec::new();
+        for round in 0..metric.rounds() {
+            let new: Vec<Need> = metric.needs(&known).into_iter().filter(|need| !asked.contains(need)).collect();
+            if new.is_empty() {
+                break;
+            }
+            let mut complete = true;
+            for need in new {
+                let cells = self.need(&need, &table.images, &row, explainer)?;
+                let records: Vec<Value> = cells.iter().filter_map(|id| (self.record)(*id)).collect();
+                complete &= records.len() == cells.len();
+                if matches!(need, Need::Attributions(_)) {
+                    explained.extend(cells);
+                }
+                known.records.insert(need.clone(), records);
+                asked.insert(need);
+            }
+            let rounds_left = metric.rounds() - round - 1;
+            if !complete && rounds_left > 0 {
+                self.plan.later_rounds = self.plan.later_rounds.max(rounds_left);
+                self.plan.goals.extend(explained);
+                return Ok(());
+            }
+        }
+        let trained = self.train(&row)?;
+        let task = Score { network: row, trained, explainer, metric: m, explained };
+        let id = identity::score(&task, self.suite, self.outside);
+        let needs = std::iter::once(trained).chain(task.explained.iter().copied()).collect();
+        self.plan.add_goal(Cell { id, task: Task::Score(task), needs });
+        Ok(())
+    }
+
+    /// The cells that answer a need.
+    fn need(&mut self, need: &Need, images: &Images, row: &Train, explainer: usize) -> Result<Vec<CellId>> {
+        let network = |reference: &ModelRef| match reference {
+            ModelRef::Original => row.clone(),
+            ModelRef::Reseeded(seed) => Train { seed: *seed, ..row.clone() },
+        };
+        match need {
+            Need::Model(reference) => Ok(vec![self.train(&network(reference))?]),
+            Need::Attributions(reference) => self.explain(&network(reference), images, explainer),
+        }
+    }
+
+    fn train(&mut self, train: &Train) -> Result<CellId> {
+        let id = identity::train(train, self.suite, self.outside)?;
+        Ok(self.plan.add(Cell { id, task: Task::Train(train.clone()), needs: Vec::new() }))
+    }
+
+    fn explain(&mut self, network: &Train, images: &Images, explainer: usize) -> Result<Vec<CellId>> {
+        let trained = self.train(network)?;
+        let described = &self.suite.datasets[network.dataset].value.described;
+        let available = if images.split == SplitName::Test { described.test } else { described.train };
+        let blocks = images.count.min(available).div_ceil(BLOCK);
+        (0..blocks)
+            .map(|block| {
+                let images = images.clone();
+                let task = Explain { network: network.clone(), trained, explainer, images, block };
+                let id = identity::explain(&task, self.suite, self.outside)?;
+                Ok(self.plan.add(Cell { id, task: Task::Explain(task), needs: vec![trained] }))
+            })
+            .collect()
+    }
+
+    fn picture(&mut self, images: &Images, row: Train, explainer: usize) -> Result<()> {
+        let shown = self.plan.goals.iter().filter_map(|id| self.plan.cell(*id)).any(|cell| match &cell.task {
+            Task::Picture(other) => {
+                (other.network.dataset, other.network.model, other.explainer) == (row.dataset, row.model, explainer)
+            }
+            _ => false,
+        });
+        let explained = self.explain(&row, images, explainer)?;
+        if let (false, Some(explained)) = (shown, explained.first().copied()) {
+            let trained = self.train(&row)?;
+            let task = Picture { network: row, trained, explainer, images: images.clone(), explained };
+            let id = identity::picture(&task, self.suite, self.outside);
+            self.plan.add_goal(Cell { id, task: Task::Picture(task), needs: vec![trained, explained] });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+//! What decides the content of each kind of cell.
+
+use super::{CellId, Explain, Identity, Outside, Picture, Score, Train, engine};
+use crate::error::Result;
+use crate::suite::{Origin, Suite};
+
+/// What every cell of a suite depends on.
+fn base(kind: &str, suite: &Suite, outside: &Outside) -> Identity {
+    Identity::new(kind)
+        .field("engine", engine::hash())
+        .field("seed", suite.seed.to_string())
+        .field("fresh", outside.fresh.as_deref().unwrap_or_default())
+}
+
+pub fn train(train: &Train, suite: &Suite, outside: &Outside) -> Result<CellId> {
+    let source = &suite.datasets[train.dataset].value.source;
+    let model = &suite.models[train.model].value;
+    let weights = match &model.origin {
+        Origin::File(file) => outside.contents(std::slice::from_ref(file))?,
+        Origin::Trained(_) => String::new(),
+    };
+    Ok(base("train", suite, outside)
+        .field("dataset", &source.identity)
+        .field("data", outside.contents(&source.method.files(outside.data)?)?)
+        .field("model", model.settings.clone().without("weights").canonical())
+        .field("weights", weights)
+        .field("training", train.seed.to_string())
+        .finish())
+}
+
+pub fn explain(explain: &Explain, suite: &Suite, outside: &Outside) -> Result<CellId> {
+    let chosen = &suite.explainers[explain.explainer].value.chosen;
+    Ok(base("explain", suite, outside)
+        .field("explainer", &chosen.identity)
+        .field("files", outside.contents(&chosen.method.files())?)
+        .field("images", explain.images.identity())
+        .field("block", explain.block.to_string())
+        .need(explain.trained)
+        .finish())
+}
+
+pub fn score(score: &Score, suite: &Suite, outside: &Outside) -> CellId {
+    let map = &suite.explainers[score.explainer].value.map;
+    let identity = base("score", suite, outside)
+        .field("metric", &suite.metrics[score.metric].value.metric.identity)
+        .field("map", map.shown())
+        .need(score.trained);
+    score.explained.iter().fold(identity, |identity, id| identity.need(*id)).finish()
+}
+
+pub fn picture(picture: &Picture, suite: &Suite, outside: &Outside) -> CellId {
+    let map = &suite.explainers[picture.explainer].value.map;
+    base("picture", suite, outside).field("map", map.shown()).need(picture.trained).need(picture.explained).finish()
+}

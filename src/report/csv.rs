@@ -1,0 +1,96 @@
+//! Rows as comma-separated values: numbers in their shortest form that reads back as the same number, empty where
+//! undefined.
+
+use super::rows::rows;
+use super::{Format, Report};
+use crate::error::{Error, Result};
+
+/// Which of the two files: timings differ from run to run, so they stay out of the file that is compared.
+pub enum Csv {
+    Rows,
+    Timings,
+}
+
+const COLUMNS: [&str; 14] = [
+    "suite",
+    "dataset",
+    "model",
+    "explainer",
+    "metric",
+    "measure",
+    "at",
+    "estimate",
+    "low",
+    "high",
+    "n",
+    "invalid",
+    "covers",
+    "direction",
+];
+
+impl Format for Csv {
+    fn render(&self, report: &Report) -> Result<Vec<u8>> {
+        let timings = matches!(self, Self::Timings);
+        // The header is written here, because a file without rows has one too.
+        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+        writer.write_record(COLUMNS).map_err(failed)?;
+        for row in rows(report, |measure| measure.timing == timings) {
+            writer.serialize(row).map_err(failed)?;
+        }
+        writer.into_inner().map_err(|error| failed(error.into_error()))
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::new(format!("cannot write rows as CSV: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    fn text(csv: Csv, report: &Report) -> String {
+        String::from_utf8(csv.render(report).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_text_of_the_sample() {
+        let text = text(Csv::Rows, &sample::report());
+        let lines: Vec<&str> = text.lines().take(4).collect();
+        assert_eq!(
+            lines,
+            [
+                "suite,dataset,model,explainer,metric,measure,at,estimate,low,high,n,invalid,covers,direction",
+                "small,digits,cnn,gradient,deletion,area,,0.172,0.1675,0.1765,3,0,recipe,lower",
+                "small,digits,cnn,gradient,deletion,area minus best control,,-0.008,-0.011,-0.005,3,0,recipe,lower",
+                "small,digits,cnn,gradient,deletion,curve,0.0,1.0,0.98,1.02,3,0,recipe,lower",
+            ]
+        );
+    }
+
+    #[test]
+    fn timings_stand_apart() {
+        let report = sample::report();
+        assert!(!text(Csv::Rows, &report).contains("cost"));
+        let timings = text(Csv::Timings, &report);
+        assert_eq!(timings.lines().count(), 1 + 4);
+        assert!(timings.lines().skip(1).all(|line| line.contains(",cost,time,")));
+    }
+
+    #[test]
+    fn reads_back_whatever_the_labels_hold() {
+        let mut report = sample::report();
+        let label = "ig[steps=16,\"a\"]\nb";
+        report.tables[0].contenders[0].label = label.into();
+        report.tables[0].contenders[0].cells[0] = sample::number(0.1 + 0.2, f64::NAN, 1e300);
+        let bytes = Csv::Rows.render(&report).unwrap();
+        let mut reader = csv::Reader::from_reader(&*bytes);
+        assert_eq!(reader.headers().unwrap().iter().collect::<Vec<_>>(), COLUMNS);
+        let first = reader.records().next().unwrap().unwrap();
+        assert_eq!(&first[3], label);
+        assert_eq!(first[7].parse(), Ok(0.1 + 0.2));
+        assert_eq!(&first[8], "");
+        assert_eq!(first[9].parse(), Ok(1e300));
+    }
+}

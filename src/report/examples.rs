@@ -1,0 +1,52 @@
+//! examples.csv: one row per unit and measure, for analyses of one's own.
+
+use std::path::{Path, PathBuf};
+
+use super::collect::sample;
+use crate::error::{Error, Result};
+use crate::plan::{Plan, Task};
+use crate::store::Store;
+use crate::suite::Suite;
+
+const COLUMNS: [&str; 10] =
+    ["suite", "dataset", "model", "seed", "explainer", "metric", "measure", "at", "unit", "value"];
+
+/// Writes `examples.csv` into `folder`: every finished score of the plan, an invalid value as an empty field.
+pub fn write_examples(suite: &Suite, plan: &Plan, store: &Store, folder: &Path) -> Result<PathBuf> {
+    let fail = |error: csv::Error| Error::new(format!("cannot write examples.csv: {error}"));
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(COLUMNS).map_err(fail)?;
+    for id in &plan.goals {
+        let Some(Task::Score(task)) = plan.cell(*id).map(|cell| &cell.task) else { continue };
+        let Some(content) = store.get(*id)? else { continue };
+        for measure in suite.metrics[task.metric].value.metric.method.measures() {
+            if measure.timing {
+                continue;
+            }
+            for (point, at) in super::collect::points_of(&content, measure.name).into_iter().enumerate() {
+                let contents = std::slice::from_ref(&content);
+                for (unit, value) in sample(contents, measure.name, point).networks.into_iter().flatten() {
+                    let at = if measure.axis.is_some() { at.to_string() } else { String::new() };
+                    let value = if value.is_nan() { String::new() } else { value.to_string() };
+                    writer
+                        .write_record([
+                            &suite.name,
+                            &suite.datasets[task.network.dataset].label,
+                            &suite.models[task.network.model].label,
+                            &task.network.seed.to_string(),
+                            &suite.explainers[task.explainer].label,
+                            &suite.metrics[task.metric].label,
+                            measure.name,
+                            &at,
+                            &unit.to_string(),
+                            &value,
+                        ])
+                        .map_err(fail)?;
+                }
+            }
+        }
+    }
+    let bytes = writer.into_inner().map_err(|error| Error::new(format!("cannot write examples.csv: {error}")))?;
+    let file = folder.join("examples.csv");
+    super::publish::publish(&file, &bytes)
+}

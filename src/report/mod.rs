@@ -1,0 +1,212 @@
+//! What a suite found, as plain data free of any format, and the files it becomes. A report is filled from finished
+//! scores alone, so it is rebuilt without computing anything; every format reads this one value and decides nothing.
+//!
+//! `table` decides the digits and the marks for all formats, `rows` lists every number shown, `figures` draws.
+
+mod collect;
+mod csv;
+mod examples;
+mod figures;
+mod json;
+mod markdown;
+mod publish;
+mod rows;
+mod table;
+mod terminal;
+
+#[cfg(test)]
+mod sample;
+
+pub use crate::explainers::Role;
+pub use crate::metrics::Direction;
+
+use crate::error::Result;
+use crate::stats::Estimate;
+
+pub use collect::collect;
+pub use examples::write_examples;
+pub use publish::write;
+pub use terminal::terminal;
+
+/// One format: a report in, the bytes of one file out. Equal reports give equal bytes.
+pub trait Format {
+    fn render(&self, report: &Report) -> Result<Vec<u8>>;
+}
+
+/// All that a suite found, in the order in which it is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    pub suite: String,
+    /// What the suite asks, one sentence.
+    pub question: String,
+    /// The suite's own prose about its numbers; may be empty.
+    pub analysis: String,
+    /// What the intervals are, such as "95 % intervals over new trainings (recipe)".
+    pub inference: String,
+    pub tables: Vec<Group>,
+    pub pictures: Vec<Gallery>,
+    /// What a reader must know: images, counts, failed cells.
+    pub notes: Vec<String>,
+}
+
+/// One dataset with one model: a table's worth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    pub dataset: String,
+    pub model: String,
+    /// Number of images and how they were chosen, networks and their accuracy, what the intervals cover.
+    pub caption: String,
+    pub measures: Vec<Measure>,
+    pub contenders: Vec<Contender>,
+}
+
+/// What is measured: one column of a table, or one figure of curves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measure {
+    pub metric: String,
+    pub measure: String,
+    pub direction: Direction,
+    /// The smallest difference worth speaking of, in the measure's unit.
+    pub smallest_effect: f64,
+    /// Empty, "s" for seconds, "B" for bytes, or another unit that is printed as it is.
+    pub unit: String,
+    /// Whether it stands in the main table.
+    pub headline: bool,
+    /// Whether it differs from run to run; such numbers stay out of the files that are compared.
+    pub timing: bool,
+    /// What the first number of a curve's points is, such as "fraction removed".
+    pub axis: String,
+    /// Named values to compare with, drawn across the figure.
+    pub reference_lines: Vec<(String, f64)>,
+}
+
+/// One explainer with what it scored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contender {
+    pub label: String,
+    pub role: Role,
+    /// One per measure of the group, in the same order.
+    pub cells: Vec<Cell>,
+}
+
+/// What one explainer scored on one measure.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// No value, and why.
+    Missing(String),
+    Number {
+        estimate: Estimate,
+        /// The paired difference to the best control: this contender minus that control.
+        against_control: Option<Estimate>,
+        beats_control: Option<bool>,
+        /// The values of the units where they are few enough to be shown, else empty.
+        dots: Vec<f64>,
+    },
+    /// Points along the measure's axis, in ascending order.
+    Curve(Vec<(f64, Estimate)>),
+}
+
+/// Example images with their attributions, one column per explainer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gallery {
+    pub dataset: String,
+    pub model: String,
+    pub title: String,
+    /// The explainers' labels, one per map of a row.
+    pub columns: Vec<String>,
+    pub rows: Vec<GalleryRow>,
+    /// How the images were chosen.
+    pub note: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct GalleryRow {
+    /// Such as "3, predicted 8".
+    pub label: String,
+    pub input: Picture,
+    pub maps: Vec<Picture>,
+}
+
+/// An image of shape [channels, height, width] in row-major order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    pub height: usize,
+    pub width: usize,
+    /// 1 or 3 for inputs, 1 for maps.
+    pub channels: usize,
+    /// Inputs in [0, 1]; maps signed, of any scale.
+    pub values: Vec<f32>,
+    /// Places of the truth as [left, top, right, bottom] in pixels, right and bottom exclusive.
+    pub boxes: Vec<[f64; 4]>,
+}
+
+impl Measure {
+    /// Metric, measure and unit, such as "deletion area".
+    fn name(&self) -> String {
+        format!("{} {}", self.metric, self.measure)
+    }
+}
+
+impl Cell {
+    fn estimate(&self) -> Option<&Estimate> {
+        match self {
+            Self::Number { estimate, .. } => Some(estimate),
+            _ => None,
+        }
+    }
+
+    fn against_control(&self) -> Option<&Estimate> {
+        match self {
+            Self::Number { against_control, .. } => against_control.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+impl Group {
+    /// The best estimate of a measure among contenders of one role; `None` without a direction or a defined value.
+    fn best(&self, measure: usize, role: Role) -> Option<(&str, Estimate)> {
+        let direction = self.measures[measure].direction;
+        if direction == Direction::None {
+            return None;
+        }
+        let mut best: Option<(&str, Estimate)> = None;
+        for contender in self.contenders.iter().filter(|contender| contender.role == role) {
+            if let Some(estimate) = contender.cells[measure].estimate()
+                && !estimate.point.is_nan()
+                && best.is_none_or(|(_, held)| direction.better(estimate.point, held.point))
+            {
+                best = Some((&contender.label, *estimate));
+            }
+        }
+        best
+    }
+
+    /// Whether any contender has a curve for this measure.
+    fn is_curve(&self, measure: usize) -> bool {
+        self.contenders.iter().any(|contender| matches!(contender.cells[measure], Cell::Curve(_)))
+    }
+}
+
+/// A file name made of labels: characters that are awkward in paths become dashes, and a name that is taken gets a
+/// number.
+fn file_stem(labels: &[&str], taken: impl Fn(&str) -> bool) -> String {
+    let plain =
+        |character: char| if character.is_alphanumeric() || "-_=.".contains(character) { character } else { '-' };
+    let labels: Vec<String> = labels.iter().map(|label| label.chars().map(plain).collect()).collect();
+    let stem = labels.join(".").trim_start_matches('.').to_string();
+    let numbered = (2..).map(|number| format!("{stem}-{number}"));
+    std::iter::once(stem.clone()).chain(numbered).find(|stem| !taken(stem)).unwrap_or(stem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_are_plain_and_unique() {
+        assert_eq!(file_stem(&["a/b", "ig[steps=16]"], |_| false), "a-b.ig-steps=16-");
+        assert_eq!(file_stem(&["../x"], |_| false), "-x");
+        assert_eq!(file_stem(&["a"], |stem| ["a", "a-2"].contains(&stem)), "a-3");
+    }
+}

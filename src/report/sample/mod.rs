@@ -1,0 +1,127 @@
+//! A small report that the tests of all formats share.
+
+use super::*;
+use crate::stats::Population;
+
+pub fn estimate(point: f64, low: f64, high: f64) -> Estimate {
+    Estimate { point, low, high, n: 3, invalid: 0, covers: Population::Recipe }
+}
+
+pub fn number(point: f64, low: f64, high: f64) -> Cell {
+    Cell::Number { estimate: estimate(point, low, high), against_control: None, beats_control: None, dots: Vec::new() }
+}
+
+fn compared(own: (f64, f64, f64), difference: (f64, f64, f64), beats: bool) -> Cell {
+    let against_control = Some(estimate(difference.0, difference.1, difference.2));
+    let dots = vec![own.1, own.0, own.2];
+    Cell::Number { estimate: estimate(own.0, own.1, own.2), against_control, beats_control: Some(beats), dots }
+}
+
+fn curve(values: [f64; 3]) -> Cell {
+    let points = values.iter().enumerate();
+    Cell::Curve(points.map(|(step, y)| (step as f64 / 2.0, estimate(*y, y - 0.02, y + 0.02))).collect())
+}
+
+fn measure(metric: &str, measure: &str, direction: Direction, unit: &str) -> Measure {
+    Measure {
+        metric: metric.into(),
+        measure: measure.into(),
+        direction,
+        smallest_effect: 0.01,
+        unit: unit.into(),
+        headline: true,
+        timing: false,
+        axis: String::new(),
+        reference_lines: Vec::new(),
+    }
+}
+
+/// Two explainers and two controls on an area, its curve, the pointing game and the time it took.
+pub fn group() -> Group {
+    let mut curves = measure("deletion", "curve", Direction::Lower, "");
+    curves.axis = "fraction removed".into();
+    curves.reference_lines = vec![("chance".into(), 0.1)];
+    let mut seconds = measure("cost", "time", Direction::Lower, "s");
+    seconds.timing = true;
+    let contender =
+        |label: &str, role, cells: [Cell; 4]| Contender { label: label.into(), role, cells: cells.to_vec() };
+    let hits = Estimate { invalid: 2, ..estimate(0.9, 0.85, 0.95) };
+    let hits = Cell::Number { estimate: hits, against_control: None, beats_control: None, dots: Vec::new() };
+    Group {
+        dataset: "digits".into(),
+        model: "cnn".into(),
+        caption: "100 test images, 3 networks.".into(),
+        measures: vec![
+            measure("deletion", "area", Direction::Lower, ""),
+            curves,
+            measure("pointing-game", "hits", Direction::Higher, ""),
+            seconds,
+        ],
+        contenders: vec![
+            contender(
+                "gradient",
+                Role::Explainer,
+                [
+                    compared((0.172, 0.1675, 0.1765), (-0.008, -0.011, -0.005), true),
+                    curve([1.0, 0.3, 0.1]),
+                    hits,
+                    number(0.0012, 0.0011, 0.0013),
+                ],
+            ),
+            contender(
+                "smoothgrad",
+                Role::Explainer,
+                [
+                    compared((0.176, 0.151, 0.201), (-0.004, -0.02, 0.012), false),
+                    curve([1.0, 0.35, 0.1]),
+                    number(0.8, 0.7, 0.9),
+                    number(0.06, 0.05, 0.07),
+                ],
+            ),
+            contender(
+                "random",
+                Role::Control,
+                [
+                    Cell::Missing("the map is constant".into()),
+                    curve([1.0, 0.7, 0.1]),
+                    number(0.1, 0.05, 0.15),
+                    number(1e-5, 9e-6, 1.1e-5),
+                ],
+            ),
+            contender(
+                "input",
+                Role::Control,
+                [number(0.18, 0.16, 0.2), curve([1.0, 0.4, 0.1]), number(0.5, 0.4, 0.6), number(1e-5, 9e-6, 1.1e-5)],
+            ),
+        ],
+    }
+}
+
+fn picture(values: Vec<f32>) -> Picture {
+    Picture { height: 2, width: 2, channels: 1, values, boxes: Vec::new() }
+}
+
+pub fn report() -> Report {
+    let mut input = picture(vec![0.0, 0.5, 1.0, 0.25]);
+    input.boxes.push([0.0, 0.0, 1.0, 1.0]);
+    Report {
+        suite: "small".into(),
+        question: "Which map points at the cue?".into(),
+        analysis: "The gradient does.".into(),
+        inference: "95 % intervals over new trainings (recipe)".into(),
+        tables: vec![group()],
+        pictures: vec![Gallery {
+            dataset: "digits".into(),
+            model: "cnn".into(),
+            title: "Attributions".into(),
+            columns: vec!["gradient".into()],
+            rows: vec![GalleryRow {
+                label: "3, predicted 8".into(),
+                input,
+                maps: vec![picture(vec![-1.0, 0.0, 2.0, f32::NAN])],
+            }],
+            note: "Images chosen by seed.".into(),
+        }],
+        notes: vec!["All cells finished.".into()],
+    }
+}

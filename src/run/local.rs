@@ -1,0 +1,153 @@
+//! Worker threads of this process, each with one op thread of its own. Several processes may work on one store: a cell that
+//! another one holds is left to it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::pending::{Pending, Status};
+use super::{Context, Event, Executor, Outcome};
+use crate::error::{Error, Result};
+use crate::plan::{Cell, CellId, Plan, Task};
+use crate::store::{Claim, Store};
+
+/// How often cells that another process holds are looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+pub struct Local {
+    pub context: Context,
+    pub workers: usize,
+    /// Bytes that the store may hold: beyond them the oldest attributions that nobody needs go.
+    pub store_limit: u64,
+}
+
+impl Executor for Local {
+    fn execute(&self, plan: &Plan, store: &Store, on: &mut dyn FnMut(Event)) -> Result<()> {
+        // A goal is read to the end here, so that an altered file is found before the report needs it.
+        let goals: std::collections::BTreeSet<CellId> = plan.goals.iter().copied().collect();
+        let whole = |id: CellId| matches!(store.get(id), Ok(Some(_)));
+        let pending = Pending::new(plan, &|id| if goals.contains(&id) { whole(id) } else { store.has(id) });
+        on(Event::Planned { cells: pending.len() });
+        let shared = Shared { plan, store, pending: Mutex::new(pending), changed: Condvar::new() };
+        let (events, received) = mpsc::channel();
+        std::thread::scope(|scope| {
+            for _ in 0..self.workers.max(1) {
+                let (shared, events) = (&shared, events.clone());
+                scope.spawn(move || self.work(shared, &events));
+            }
+            drop(events);
+            received.into_iter().for_each(&mut *on);
+        });
+        store.noticed().into_iter().for_each(|text| on(Event::Notice(text)));
+        Ok(())
+    }
+}
+
+struct Shared<'a> {
+    plan: &'a Plan,
+    store: &'a Store,
+    pending: Mutex<Pending<'a>>,
+    changed: Condvar,
+}
+
+impl<'a> Shared<'a> {
+    fn pending(&self) -> MutexGuard<'_, Pending<'a>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next cell to run, marked as running; `None` when there is nothing more to do.
+    fn next(&self) -> Option<CellId> {
+        let mut pending = self.pending();
+        loop {
+            if let Some(id) = pending.ready() {
+                pending.set(id, Status::Running);
+                return Some(id);
+            }
+            let elsewhere = pending.elsewhere();
+            if elsewhere.is_empty() && !pending.is_open() {
+                return None;
+            }
+            // Whoever holds a cell may finish it, or die and leave it to us: then it is ready once more.
+            pending = match elsewhere.is_empty() {
+                true => self.changed.wait(pending).unwrap_or_else(PoisonError::into_inner),
+                false => {
+                    let waited = self.changed.wait_timeout(pending, LOOK_AGAIN);
+                    let mut pending = waited.unwrap_or_else(PoisonError::into_inner).0;
+                    elsewhere.into_iter().for_each(|id| pending.set(id, Status::Waiting));
+                    pending
+                }
+            };
+        }
+    }
+}
+
+impl Local {
+    fn work(&self, shared: &Shared, events: &Sender<Event>) {
+        let tell = |event| {
+            // Nobody listens any more only when the run is over.
+            let _ = events.send(event);
+        };
+        while let Some(id) = shared.next() {
+            let Some(cell) = shared.plan.cell(id) else { continue };
+            let status = match shared.store.claim(id) {
+                Ok(Claim::Done) => {
+                    tell(Event::FinishedElsewhere { id });
+                    Status::Done
+                }
+                Ok(Claim::Busy) => Status::Elsewhere,
+                Ok(Claim::Yours(writer)) => {
+                    tell(Event::Started { id });
+                    let start = Instant::now();
+                    match self.perform(cell, shared.store, &tell) {
+                        Ok(Outcome::Content(content)) => match writer.publish(&content) {
+                            Ok(_) => {
+                                tell(Event::Finished { id, took: start.elapsed() });
+                                Status::Done
+                            }
+                            Err(error) => self.fail(shared, id, &error, &tell),
+                        },
+                        Ok(Outcome::Missing(need)) => {
+                            shared.pending().want(need, &|id| shared.store.has(id));
+                            Status::Waiting
+                        }
+                        Err(error) => self.fail(shared, id, &error, &tell),
+                    }
+                }
+                Err(error) => self.fail(shared, id, &error, &tell),
+            };
+            shared.pending().set(id, status);
+            shared.changed.notify_all();
+            self.evict(shared, &tell);
+        }
+        shared.changed.notify_all();
+    }
+
+    /// Runs a cell; a panic fails that cell only.
+    fn perform(&self, cell: &Cell, store: &Store, tell: &dyn Fn(Event)) -> Result<Outcome> {
+        let progress = |share| tell(Event::Progress { id: cell.id, share });
+        catch_unwind(AssertUnwindSafe(|| self.context.perform(cell, store, &progress))).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            let first = text.unwrap_or("for an unknown reason").lines().next().unwrap_or_default().to_string();
+            Err(Error::new(format!("panicked: {first}")))
+        })
+    }
+
+    fn fail(&self, shared: &Shared, id: CellId, error: &Error, tell: &dyn Fn(Event)) -> Status {
+        let skipped = shared.pending().fail(id);
+        tell(Event::Failed { id, error: error.to_string() });
+        skipped.into_iter().for_each(|id| tell(Event::Skipped { id }));
+        Status::Failed
+    }
+
+    /// Lets go of attributions, which can be made again, once the store is over its limit.
+    fn evict(&self, shared: &Shared, tell: &dyn Fn(Event)) {
+        let may_go = |id| {
+            let explains = shared.plan.cell(id).is_some_and(|cell| matches!(cell.task, Task::Explain(_)));
+            explains && !shared.pending().is_needed(id)
+        };
+        if let Err(error) = shared.store.evict(self.store_limit, &may_go) {
+            tell(Event::Notice(error.to_string()));
+        }
+    }
+}

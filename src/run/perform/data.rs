@@ -1,0 +1,63 @@
+//! Datasets in memory, loaded once and shared by the workers.
+
+use std::sync::{Mutex, PoisonError};
+
+use tch::{Device, Kind, Tensor};
+
+use crate::datasets::{DataFolder, Dataset, Split};
+use crate::error::Result;
+use crate::imputers::Statistics;
+use crate::suite::{SplitName, Suite};
+
+/// A dataset with what is computed from it once.
+pub struct Loaded {
+    pub dataset: Dataset,
+    pub statistics: Statistics,
+}
+
+pub struct Cache {
+    folder: DataFolder,
+    /// One place per dataset of the suite. A tensor may be sent to another thread but not shared, so each user takes a handle
+    /// of its own.
+    loaded: Vec<Mutex<Option<Loaded>>>,
+}
+
+impl Loaded {
+    fn shallow_clone(&self) -> Self {
+        Self { dataset: self.dataset.shallow_clone(), statistics: self.statistics.shallow_clone() }
+    }
+
+    pub fn split(&self, name: SplitName) -> &Split {
+        match name {
+            SplitName::Train => &self.dataset.train,
+            SplitName::Test => &self.dataset.test,
+        }
+    }
+}
+
+impl Cache {
+    pub fn new(folder: DataFolder, datasets: usize) -> Self {
+        Self { folder, loaded: (0..datasets).map(|_| Mutex::default()).collect() }
+    }
+
+    pub fn get(&self, suite: &Suite, dataset: usize) -> Result<Loaded> {
+        let mut place = self.loaded[dataset].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(loaded) = place.as_ref() {
+            return Ok(loaded.shallow_clone());
+        }
+        let dataset = suite.datasets[dataset].value.source.method.load(&self.folder)?;
+        let statistics = statistics(&dataset.train)?;
+        Ok(place.insert(Loaded { dataset, statistics }).shallow_clone())
+    }
+}
+
+/// The mean of each channel, in float64, a block at a time.
+fn statistics(train: &Split) -> Result<Statistics> {
+    let shape = train.shape();
+    let mut sum = Tensor::f_zeros([shape[0]], (Kind::Double, Device::Cpu))?;
+    for block in crate::explainers::pieces(train.len(), 512) {
+        let images = train.images(&block.collect::<Vec<_>>(), Kind::Double, Device::Cpu)?;
+        sum = sum.f_add(&images.f_sum_dim_intlist([0, 2, 3].as_slice(), false, Kind::Double)?)?;
+    }
+    Ok(Statistics { mean: sum.f_div_scalar((train.len() as i64 * shape[1] * shape[2]) as f64)? })
+}

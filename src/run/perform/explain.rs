@@ -1,0 +1,110 @@
+//! Explain cells: attributions of one explainer for a block of images, and what they cost.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde_json::json;
+use tch::{Device, Kind, Tensor};
+
+use super::data::Loaded;
+use super::{Context, arrays, chunk};
+use crate::error::{Error, Result};
+use crate::explainers::{Attribution, Explainer, Scene};
+use crate::imputers::Statistics;
+use crate::metrics::Cost;
+use crate::model::Model;
+use crate::plan::{BLOCK, Explain};
+use crate::store::Content;
+use crate::suite::{Images, SplitName, Target};
+
+pub fn perform(context: &Context, task: &Explain, trained: &Content) -> Result<Content> {
+    let loaded = context.data.get(&context.suite, task.network.dataset)?;
+    let places = block_of(context, &task.images, &loaded, trained, task.block)?;
+    let model = context.model(&task.network, trained)?;
+    let scene = scene(context, &model, &loaded, &task.images, &places, trained)?;
+    let explainer = &context.suite.explainers[task.explainer].value.chosen.method;
+
+    let start = Instant::now();
+    let (attribution, chunk) = within_memory(explainer.as_ref(), scene)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let together = (chunk / explainer.rows()).clamp(1, places.len().max(1));
+    let cost = Cost { examples: places.len(), together, seconds, passes: model.passes() };
+    let size = attribution.values.size();
+    if size.first() != Some(&(places.len() as i64)) {
+        return Err(Error::new(format!("{} attributions for {} images", size.first().unwrap_or(&0), places.len())));
+    }
+    let places: Vec<i64> = places.iter().map(|place| *place as i64).collect();
+    let arrays = BTreeMap::from([
+        ("attribution".to_string(), arrays::array(&attribution.values)?),
+        ("places".to_string(), arrays::integers(&places)),
+    ]);
+    Ok(Content { record: json!({ "cost": cost, "chunk": chunk }), arrays })
+}
+
+/// Explains, with half the rows at once each time a GPU has no memory left. Also answers with the rows it came to.
+fn within_memory(explainer: &dyn Explainer, mut scene: Scene) -> Result<(Attribution, usize)> {
+    loop {
+        match explainer.explain(&scene) {
+            Err(error) if scene.chunk > 1 && scene.x.device() != Device::Cpu && is_out_of_memory(&error) => {
+                scene.chunk /= 2;
+            }
+            answer => return Ok((answer?, scene.chunk)),
+        }
+    }
+}
+
+fn is_out_of_memory(error: &Error) -> bool {
+    error.to_string().contains("out of memory")
+}
+
+/// The images of a sample, as places in its split, for a network that a Train cell holds.
+pub fn sample_of(context: &Context, images: &Images, labels: &[i64], trained: &Content) -> Result<Vec<usize>> {
+    let name = if images.split == SplitName::Test { "predictions.test" } else { "predictions.train" };
+    Ok(images.sample(&context.noise(), labels, arrays::read_integers(trained, name)?))
+}
+
+fn block_of(context: &Context, images: &Images, loaded: &Loaded, trained: &Content, block: usize) -> Result<Vec<usize>> {
+    let sample = sample_of(context, images, &loaded.split(images.split).labels, trained)?;
+    let places: Vec<usize> = sample.into_iter().skip(block * BLOCK).take(BLOCK).collect();
+    match (places.is_empty(), block) {
+        (true, 0) => Err(Error::new("no image is left to explain: the network classifies none of them correctly")),
+        _ => Ok(places),
+    }
+}
+
+/// The images at `places` of a split, with everything that explainers and metrics may ask for.
+pub fn scene<'a>(
+    context: &Context,
+    model: &'a Model,
+    loaded: &'a Loaded,
+    images: &Images,
+    places: &[usize],
+    trained: &Content,
+) -> Result<Scene<'a>> {
+    let split = loaded.split(images.split);
+    let labels: Vec<i64> = places.iter().map(|place| split.labels[*place]).collect();
+    let name = if images.split == SplitName::Test { "predictions.test" } else { "predictions.train" };
+    let predictions = arrays::read_integers(trained, name)?;
+    let target: Vec<i64> = match images.target {
+        Target::Label => labels,
+        Target::Prediction => places.iter().map(|place| predictions[*place]).collect(),
+    };
+    let shape = split.shape();
+    let truth = match &split.truth {
+        Some(truth) => Some(truth.mask(places, shape[1] as usize, shape[2] as usize)?.f_to_device(context.device)?),
+        None => None,
+    };
+    // Images of the two splits never share draws.
+    let base = if images.split == SplitName::Test { 0 } else { 1 << 32 };
+    Ok(Scene {
+        model,
+        x: split.images(places, Kind::Float, context.device)?,
+        target: Tensor::from_slice(&target).f_to_device(context.device)?,
+        truth,
+        ids: places.iter().map(|place| base + *place as u64).collect(),
+        noise: context.noise(),
+        statistics: &loaded.statistics as &Statistics,
+        chunk: chunk::rows(model, context.chunk_bytes),
+        differentiable: false,
+    })
+}

@@ -1,0 +1,110 @@
+//! What a cell does: one file per kind of task.
+
+mod arrays;
+mod chunk;
+mod data;
+mod explain;
+mod picture;
+mod provenance;
+mod score;
+mod train;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tch::Device;
+
+pub use chunk::CHUNK_BYTES;
+pub use explain::sample_of;
+
+use crate::datasets::DataFolder;
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::noise::Noise;
+use crate::plan::{Cell, CellId, Task, Train};
+use crate::store::{Content, Store};
+use crate::suite::Suite;
+
+/// What cells are computed from, beside each other.
+pub struct Context {
+    pub suite: Arc<Suite>,
+    pub device: Device,
+    /// Bytes of intermediate results that one chunk of rows may take.
+    pub chunk_bytes: u64,
+    data: data::Cache,
+}
+
+/// What came of a cell.
+pub enum Outcome {
+    Content(Content),
+    /// A cell that it needs is gone, or was altered, and has to be made again.
+    Missing(CellId),
+}
+
+impl Context {
+    pub fn new(suite: Arc<Suite>, folder: DataFolder, device: Device) -> Self {
+        let data = data::Cache::new(folder, suite.datasets.len());
+        Self { suite, device, chunk_bytes: CHUNK_BYTES, data }
+    }
+
+    /// Computes a cell from what the store holds; `progress` is told the share that is done.
+    pub fn perform(&self, cell: &Cell, store: &Store, progress: &dyn Fn(f64)) -> Result<Outcome> {
+        let needs = match self.read_needs(cell, store)? {
+            Ok(needs) => needs,
+            Err(missing) => return Ok(Outcome::Missing(missing)),
+        };
+        let meter = provenance::Meter::start();
+        let mut content = match &cell.task {
+            Task::Train(task) => train::perform(self, task, progress)?,
+            Task::Explain(task) => explain::perform(self, task, &needs[0])?,
+            Task::Score(task) => {
+                let mut scoring = score::Scoring::new(self, task, &needs[0])?;
+                for id in &task.explained {
+                    match store.get(*id)? {
+                        Some(block) => scoring.add(&block)?,
+                        None => return Ok(Outcome::Missing(*id)),
+                    }
+                }
+                scoring.finish()?
+            }
+            Task::Picture(task) => picture::perform(self, task, &needs[0], &needs[1])?,
+        };
+        if let Value::Object(record) = &mut content.record {
+            record.insert("provenance".to_string(), meter.finish(self, &cell.task));
+        }
+        Ok(Outcome::Content(content))
+    }
+
+    /// The contents of what a cell needs, but for the blocks of a score, which are read one at a time.
+    fn read_needs(&self, cell: &Cell, store: &Store) -> Result<std::result::Result<Vec<Content>, CellId>> {
+        let needs = match &cell.task {
+            Task::Score(task) => std::slice::from_ref(&task.trained),
+            _ => cell.needs.as_slice(),
+        };
+        let mut contents = Vec::new();
+        for id in needs {
+            match store.get(*id)? {
+                Some(content) => contents.push(content),
+                None => return Ok(Err(*id)),
+            }
+        }
+        Ok(Ok(contents))
+    }
+
+    /// The root of the suite's randomness.
+    fn noise(&self) -> Noise {
+        Noise::new(self.suite.seed)
+    }
+
+    /// The trained network that a Train cell holds.
+    fn model(&self, network: &Train, trained: &Content) -> Result<Model> {
+        let graph = self.suite.network(network.dataset, network.model).map(|network| network.graph.clone());
+        let graph = graph.ok_or_else(|| Error::new("the suite has no such network"))?;
+        let weights = graph.weights.iter().map(|spec| {
+            let array = trained.arrays.get(&format!("weight.{}", spec.name));
+            let array = array.ok_or_else(|| Error::new(format!("a trained network lacks `{}`", spec.name)))?;
+            Ok(arrays::tensor(array)?.f_to_device(self.device)?)
+        });
+        Model::new(graph.clone(), weights.collect::<Result<Vec<_>>>()?)
+    }
+}

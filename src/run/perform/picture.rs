@@ -1,0 +1,40 @@
+//! Picture cells: the first images of the sample with their maps, small enough to be kept when attributions are let go.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use tch::Kind;
+
+use super::{Context, arrays};
+use crate::error::Result;
+use crate::plan::Picture;
+use crate::store::Content;
+use crate::suite::SplitName;
+
+/// Images in a gallery. The sample is in the order of its draw, so the first ones are chosen by seed.
+const SHOWN: usize = 6;
+
+pub fn perform(context: &Context, task: &Picture, trained: &Content, explained: &Content) -> Result<Content> {
+    let loaded = context.data.get(&context.suite, task.network.dataset)?;
+    let split = loaded.split(task.images.split);
+    let places = arrays::read_integers(explained, "places")?;
+    let shown: Vec<usize> = places.iter().take(SHOWN).map(|place| *place as usize).collect();
+    let attribution = arrays::read_tensor(explained, "attribution")?.f_narrow(0, 0, shown.len() as i64)?;
+    let map = context.suite.explainers[task.explainer].value.map.reduce(&attribution)?;
+    let name = if task.images.split == SplitName::Test { "predictions.test" } else { "predictions.train" };
+    let predictions = arrays::read_integers(trained, name)?;
+    let boxes: Vec<Vec<[f64; 4]>> = shown
+        .iter()
+        .map(|place| split.truth.as_ref().map(|truth| truth.boxes[*place].iter().map(|rect| rect.corners()).collect()))
+        .map(Option::unwrap_or_default)
+        .collect();
+    let classes = &loaded.dataset.classes;
+    let class = |label: i64| classes.get(label as usize).cloned().unwrap_or_else(|| label.to_string());
+    let labels: Vec<String> = shown.iter().map(|place| class(split.labels[*place])).collect();
+    let predicted: Vec<String> = shown.iter().map(|place| class(predictions[*place])).collect();
+    let arrays = BTreeMap::from([
+        ("input".to_string(), arrays::array(&split.images(&shown, Kind::Float, tch::Device::Cpu)?)?),
+        ("map".to_string(), arrays::array(&map.f_to_kind(Kind::Float)?)?),
+    ]);
+    Ok(Content { record: json!({ "labels": labels, "predicted": predicted, "boxes": boxes }), arrays })
+}

@@ -1,0 +1,63 @@
+//! Train cells: weights, and predictions for every image.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use tch::{Kind, Tensor};
+
+use super::{Context, arrays, chunk};
+use crate::datasets::Split;
+use crate::error::{Error, Result};
+use crate::model::{Model, train, weights};
+use crate::plan::Train;
+use crate::store::Content;
+use crate::suite::Origin;
+
+pub fn perform(context: &Context, task: &Train, progress: &dyn Fn(f64)) -> Result<Content> {
+    let suite = &context.suite;
+    let loaded = context.data.get(suite, task.dataset)?;
+    let network = suite.network(task.dataset, task.model).ok_or_else(|| Error::new("the suite has no such network"))?;
+    let mut record = serde_json::Map::new();
+    let tensors = match &suite.models[task.model].value.origin {
+        Origin::File(file) => weights::read(&network.graph, file, Kind::Float, context.device)?,
+        Origin::Trained(recipe) => {
+            let images = loaded.dataset.train.all_images(Kind::Float, context.device)?;
+            let labels = loaded.dataset.train.all_labels(context.device)?;
+            // Training images are told apart from test images in every draw.
+            let ids: Vec<u64> = (0..loaded.dataset.train.len() as u64).map(|place| (1 << 32) + place).collect();
+            let data = train::TrainData { images: &images, labels: &labels, ids: &ids };
+            // Keyed by the training seed alone: two recipes of one seed start from the same weights and see the same batches.
+            let noise = context.noise().purpose("training").index(task.seed);
+            let epochs = recipe.epochs as f64;
+            let mut on_epoch = |epoch: usize, _: f64| progress(epoch as f64 / epochs);
+            let trained = train::train(&network.graph, recipe, &data, &noise, context.device, &mut on_epoch)?;
+            record.insert("train_loss".into(), json!(trained.loss));
+            record.insert("steps".into(), json!(trained.steps));
+            trained.weights
+        }
+    };
+    let mut arrays = BTreeMap::new();
+    for (spec, tensor) in network.graph.weights.iter().zip(&tensors) {
+        arrays.insert(format!("weight.{}", spec.name), arrays::array(tensor)?);
+    }
+    let tensors = tensors.iter().map(|tensor| tensor.f_to_device(context.device)).collect::<Result<Vec<_>, _>>()?;
+    let model = Model::new(network.graph.clone(), tensors)?;
+    for (name, split) in [("train", &loaded.dataset.train), ("test", &loaded.dataset.test)] {
+        let predictions = predict(context, &model, split)?;
+        let correct = predictions.iter().zip(&split.labels).filter(|(prediction, label)| prediction == label).count();
+        record.insert(format!("{name}_accuracy"), json!(correct as f64 / split.len() as f64));
+        arrays.insert(format!("predictions.{name}"), arrays::integers(&predictions));
+    }
+    Ok(Content { record: record.into(), arrays })
+}
+
+/// The class of the largest logit, for every image of a split.
+fn predict(context: &Context, model: &Model, split: &Split) -> Result<Vec<i64>> {
+    let mut predictions = Vec::with_capacity(split.len());
+    for block in crate::explainers::pieces(split.len(), chunk::rows(model, context.chunk_bytes).min(1024)) {
+        let images = split.images(&block.collect::<Vec<_>>(), Kind::Float, context.device)?;
+        let logits: Tensor = tch::no_grad(|| model.logits(&images))?;
+        predictions.extend(Vec::<i64>::try_from(logits.f_argmax(1, false)?)?);
+    }
+    Ok(predictions)
+}

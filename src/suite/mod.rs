@@ -1,0 +1,95 @@
+//! A suite as valid plain data: everything that a TOML file says, with every mistake found before anything runs.
+//!
+//! `read` takes the tables one by one, `check` looks at what only several tables together can get wrong.
+
+use std::sync::Arc;
+
+use crate::catalogue::Chosen;
+use crate::config::Settings;
+use crate::datasets::{Described, Source};
+use crate::explainers::Contender;
+use crate::metrics::Metric;
+use crate::model::Graph;
+use crate::model::train::Recipe;
+use crate::stats::Population;
+
+mod check;
+mod images;
+mod narrow;
+mod read;
+
+pub use images::{Images, Only, SplitName, Target};
+pub use read::{load, read};
+
+/// A named row of one of a suite's tables.
+#[derive(Clone)]
+pub struct Labelled<T> {
+    pub label: String,
+    pub value: T,
+}
+
+#[derive(Clone)]
+pub struct Suite {
+    /// The file's name without `.toml`: names the report.
+    pub name: String,
+    pub question: String,
+    /// Prose that the report prints beside the numbers.
+    pub analysis: String,
+    /// The root of all randomness.
+    pub seed: u64,
+    /// Which trainings there are of each recipe.
+    pub model_seeds: Vec<u64>,
+    pub over: Population,
+    pub alpha: f64,
+    pub datasets: Vec<Labelled<Data>>,
+    pub models: Vec<Labelled<ModelTable>>,
+    pub explainers: Vec<Labelled<Contender>>,
+    pub metrics: Vec<Labelled<MetricTable>>,
+    /// Every dataset with every model that some metric looks at.
+    pub networks: Vec<Network>,
+}
+
+#[derive(Clone)]
+pub struct Data {
+    pub source: Chosen<dyn Source>,
+    pub described: Described,
+}
+
+#[derive(Clone)]
+pub struct ModelTable {
+    pub settings: Settings,
+    pub origin: Origin,
+}
+
+/// Where a network's weights come from.
+#[derive(Clone)]
+pub enum Origin {
+    Trained(Recipe),
+    /// A safetensors file.
+    File(std::path::PathBuf),
+}
+
+/// A model made for a dataset: its graph has the dataset's shape and classes. Indices into the suite's tables.
+#[derive(Clone)]
+pub struct Network {
+    pub dataset: usize,
+    pub model: usize,
+    pub graph: Arc<Graph>,
+}
+
+#[derive(Clone)]
+pub struct MetricTable {
+    pub metric: Chosen<dyn Metric>,
+    pub images: Images,
+    /// What the product is narrowed to; indices into the suite's tables.
+    pub datasets: Vec<usize>,
+    pub models: Vec<usize>,
+    pub explainers: Vec<usize>,
+}
+
+impl Suite {
+    /// The network of a dataset and a model.
+    pub fn network(&self, dataset: usize, model: usize) -> Option<&Network> {
+        self.networks.iter().find(|network| network.dataset == dataset && network.model == model)
+    }
+}

@@ -1,0 +1,53 @@
+//! A smaller suite: fewer labels, fewer images.
+
+use super::{Labelled, Suite};
+use crate::config::suggest;
+use crate::error::{Error, Result};
+
+impl Suite {
+    /// Keeps what carries one of `labels`, table by table: a table none of whose labels is named stays whole.
+    pub fn keep_only(&mut self, labels: &[String]) -> Result<()> {
+        if labels.is_empty() {
+            return Ok(());
+        }
+        let known: Vec<&str> = names(&self.datasets)
+            .chain(names(&self.models))
+            .chain(names(&self.explainers))
+            .chain(names(&self.metrics))
+            .collect();
+        for label in labels {
+            if !known.contains(&label.as_str()) {
+                let near = suggest(label, known.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
+                return Err(Error::new(format!("--only: nothing in the suite is called `{label}`{}", near.unwrap_or_default())));
+            }
+        }
+        let (datasets, models) = (kept(&self.datasets, labels), kept(&self.models, labels));
+        let explainers = kept(&self.explainers, labels);
+        let metrics = kept(&self.metrics, labels);
+        let mut place = 0..;
+        self.metrics.retain(|_| place.next().is_some_and(|place| metrics.contains(&place)));
+        for metric in &mut self.metrics {
+            metric.value.datasets.retain(|index| datasets.contains(index));
+            metric.value.models.retain(|index| models.contains(index));
+            metric.value.explainers.retain(|index| explainers.contains(index));
+        }
+        Ok(())
+    }
+
+    /// At most `limit` images of each sample.
+    pub fn limit_images(&mut self, limit: usize) {
+        for metric in &mut self.metrics {
+            metric.value.images.count = metric.value.images.count.min(limit);
+        }
+    }
+}
+
+fn names<T>(rows: &[Labelled<T>]) -> impl Iterator<Item = &str> {
+    rows.iter().map(|row| row.label.as_str())
+}
+
+/// The rows that are named, or all of them if none is.
+fn kept<T>(rows: &[Labelled<T>], labels: &[String]) -> Vec<usize> {
+    let named: Vec<usize> = (0..rows.len()).filter(|index| labels.contains(&rows[*index].label)).collect();
+    if named.is_empty() { (0..rows.len()).collect() } else { named }
+}
