@@ -67,27 +67,29 @@ impl Noise {
         order
     }
 
-    /// Standard normal variates, [len(ids), shape..]. Float and double agree to float's rounding.
+    /// Standard normal variates, `[len(ids), shape..]`, as float or double, which agree to float's rounding.
     pub fn normal(&self, ids: &[u64], shape: &[i64], kind: Kind, device: Device) -> Result<Tensor> {
         let pairs = self.words(ids, pairs_in(shape), 32, kind, device)?;
-        // The half keeps the logarithm finite.
-        let mut radius = pairs.f_select(1, 0)?.f_add_scalar(0.5)?.f_mul_scalar_(2f64.powi(-32))?;
-        let radius = radius.f_log_()?.f_mul_scalar_(-2.0)?.f_sqrt_()?;
-        let angle = pairs.f_select(1, 1)?.f_mul_scalar(TAU / 2f64.powi(32))?;
-        let _ = pairs.f_select(1, 0)?.f_copy_(&radius.f_mul(&angle.f_cos()?)?);
-        let _ = pairs.f_select(1, 1)?.f_copy_(&radius.f_mul(&angle.f_sin()?)?);
+        let (mut first, mut second) = (pairs.f_select(1, 0)?, pairs.f_select(1, 1)?);
+        // Each draw becomes its radius and angle, and they the two coordinates; the half keeps the logarithm finite.
+        let mut radius = first.f_add_scalar_(0.5)?.f_mul_scalar_(2f64.powi(-32))?.f_log_()?;
+        let radius = radius.f_mul_scalar_(-2.0)?.f_sqrt_()?;
+        let cosine = second.f_mul_scalar_(TAU * 2f64.powi(-32))?.f_cos()?;
+        let _ = second.f_sin_()?.f_mul_(&radius)?;
+        let _ = first.f_mul_(&cosine)?;
         per_example(&pairs, shape)
     }
 
-    /// Uniform variates in [0, 1), [len(ids), shape..]: 24 random bits each as float, 32 as double.
+    /// Uniform variates in [0, 1), `[len(ids), shape..]`, as float or double: 24 random bits each as float, 32 as
+    /// double.
     pub fn uniform(&self, ids: &[u64], shape: &[i64], kind: Kind, device: Device) -> Result<Tensor> {
         let bits = if kind == Kind::Double { 32 } else { 24 };
         let mut pairs = self.words(ids, pairs_in(shape), bits, kind, device)?;
         per_example(&pairs.f_mul_scalar_(2f64.powi(-bits))?, shape)
     }
 
-    /// The leading `bits` of both 32-bit halves of each example's first `pairs` hashes, [len(ids), 2, pairs]: the same
-    /// whole numbers on every device, but for their rounding to `kind`.
+    /// The leading `bits` of both 32-bit halves of each example's first `pairs` hashes, `[len(ids), 2, pairs]`: the
+    /// same whole numbers on every device, but for their rounding to `kind`.
     fn words(&self, ids: &[u64], pairs: usize, bits: i32, kind: Kind, device: Device) -> Result<Tensor> {
         let shift = (32 - bits) as u32;
         let size = [ids.len() as i64, 2, pairs as i64];
@@ -108,10 +110,10 @@ fn pairs_in(shape: &[i64]) -> usize {
     (shape.iter().product::<i64>().max(0) as usize).div_ceil(2)
 }
 
-/// [B, 2, pairs] as [B, shape..]; of an odd count the last variate goes unused.
+/// `[B, 2, pairs]` as `[B, shape..]`; of an odd count the last variate goes unused.
 fn per_example(pairs: &Tensor, shape: &[i64]) -> Result<Tensor> {
-    let examples = pairs.size()[0];
-    let flat = pairs.f_view([examples, -1])?.f_narrow(1, 0, shape.iter().product())?;
+    let (examples, _, width) = pairs.size3()?;
+    let flat = pairs.f_view([examples, 2 * width])?.f_narrow(1, 0, shape.iter().product())?;
     Ok(flat.f_reshape([&[examples], shape].concat())?)
 }
 

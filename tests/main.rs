@@ -1,11 +1,16 @@
 //! All tests from outside, in one binary: libtorch links slowly.
 
 mod architecture;
-mod cli;
 mod conformance;
 mod coverage;
-mod mistakes;
 mod reference;
-mod resume;
-mod rounds;
-mod support;
+
+/// Tests have no `main` that could ready the native libraries, so the loader does, before the first test.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static INIT: extern "C" fn() = {
+    extern "C" fn init() {
+        explainbench::native::init();
+    }
+    init
+};

@@ -10,9 +10,8 @@ use crate::config::Section;
 use crate::error::{Error, Result};
 use crate::explainers::{self, Scene};
 use crate::imputers::Statistics;
-use crate::model::{Graph, Model, layers, weights};
+use crate::model::{Graph, Model, chunk_bytes, layers, weights};
 use crate::noise::Noise;
-use crate::run::CHUNK_BYTES;
 use crate::tensor_file::{self, TensorFile};
 
 #[derive(Args)]
@@ -78,7 +77,7 @@ pub fn explain(arguments: &Arguments) -> Result<ExitCode> {
         x,
         noise: Noise::new(arguments.seed),
         statistics: &statistics,
-        chunk: (CHUNK_BYTES / model.activation_bytes().max(1)).max(1) as usize,
+        chunk: model.rows_within(chunk_bytes(device)),
         differentiable: false,
     };
     let attribution = contender.chosen.method.explain(&scene)?.values;

@@ -59,8 +59,7 @@ pub struct Places {
 
 impl Places {
     pub fn data(&self) -> DataFolder {
-        let from_environment = || std::env::var_os("EXPLAINBENCH_DATA").filter(|path| !path.is_empty()).map(PathBuf::from);
-        DataFolder { path: self.data.clone().or_else(from_environment) }
+        DataFolder::new(self.data.clone())
     }
 
     /// The folder of the store, whether it is there or not.

@@ -48,7 +48,8 @@ impl Output {
     /// The tables, as wide as the terminal; plain where the output is no terminal.
     pub fn terminal(&self, report: &Report) -> String {
         let terminal = std::io::stdout().is_terminal();
-        let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        let stated = || std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        let width = console::Term::stdout().size_checked().map(|(_, columns)| columns).or_else(stated);
         let colour = terminal && std::env::var_os("NO_COLOR").is_none();
         crate::report::terminal(report, width, colour)
     }

@@ -1,7 +1,7 @@
 //! A suite with its store, as most commands need them.
 
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Places;
 use crate::datasets::DataFolder;
@@ -14,7 +14,6 @@ pub struct Session {
     pub suite: Suite,
     pub data: DataFolder,
     pub store: Store,
-    folder: PathBuf,
     hashes: RefCell<FileHashes>,
     fresh: Option<String>,
 }
@@ -31,11 +30,7 @@ impl Session {
         let folder = places.store()?;
         let store = Store::open(&folder)?;
         let hashes = RefCell::new(FileHashes::open(&folder));
-        Ok(Self { suite, data, store, folder, hashes, fresh: fresh.map(str::to_string) })
-    }
-
-    pub fn folder(&self) -> &Path {
-        &self.folder
+        Ok(Self { suite, data, store, hashes, fresh: fresh.map(str::to_string) })
     }
 
     /// The cells of the suite, as far as the finished ones let them be known.

@@ -5,18 +5,15 @@ use tch::{Kind, Tensor};
 use super::Model;
 use crate::error::Result;
 
-/// What the layers' outputs of one chunk may take. Fixed, so that results do not follow the machine.
-const CHUNK_BYTES: u64 = 256 << 20;
-
-/// The accuracy and the logits, [N, K], on `images` ([N, input..], see [`pixels`]) with `labels` ([N], int64). Works in
-/// chunks, so the dataset may be larger than the device.
+/// The accuracy and the logits, `[N, K]`, on `images` (`[N, input..]`, see [`pixels`]) with `labels` (`[N]`, int64).
+/// Works in chunks, so the dataset may be larger than the device.
 pub fn evaluate(model: &Model, images: &Tensor, labels: &Tensor) -> Result<(f64, Tensor)> {
-    let weight = model.weights().first();
-    let (kind, device) = weight.map_or((Kind::Float, images.device()), |weight| (weight.kind(), weight.device()));
-    let chunk = (CHUNK_BYTES / model.activation_bytes().max(1)).max(1) as i64;
+    let (kind, device) = model.options();
     let _guard = tch::no_grad_guard();
-    let logits =
-        images.f_split(chunk, 0)?.into_iter().map(|images| model.logits(&pixels(&images.f_to_device(device)?, kind)?));
+    let logits = images
+        .f_split(model.rows_within(super::chunk_bytes(device)) as i64, 0)?
+        .into_iter()
+        .map(|images| model.logits(&pixels(&images.f_to_device(device)?, kind)?));
     let logits = Tensor::f_cat(&logits.collect::<Result<Vec<_>>>()?, 0)?;
     let right = logits.f_argmax(1, false)?.f_eq_tensor(&labels.f_to_device(device)?)?;
     Ok((right.f_mean(Kind::Double)?.f_double_value(&[])?, logits))

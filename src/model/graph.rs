@@ -6,7 +6,7 @@ use super::init::Init;
 use super::ops::{self, Mode, Op};
 use crate::error::{Error, Result};
 
-/// A network from an input of one example's shape ([C, H, W] or [D]) to the output of node `output`.
+/// A network from an input of one example's shape (`[C, H, W]` or `[D]`) to the output of node `output`.
 #[derive(Clone, Debug)]
 pub struct Graph {
     pub input: Vec<i64>,
@@ -49,92 +49,67 @@ pub enum Role {
     Buffer,
 }
 
+/// Is given a node's place, the node, its inputs and its output; what it returns takes the place of the output.
+pub type Hook<'a> = dyn FnMut(usize, &Node, &[&Tensor], Tensor) -> Result<Tensor> + 'a;
+
 impl Graph {
-    /// Runs the network on `x`, [B, input..]. The hook is shown every node with its inputs and its output, in execution
-    /// order, and what it returns takes the place of the output. A value is dropped after its last use.
-    pub fn run(
-        &self,
-        weights: &[Tensor],
-        x: &Tensor,
-        mode: Mode,
-        hook: &mut dyn FnMut(usize, &Node, &[&Tensor], Tensor) -> Result<Tensor>,
-    ) -> Result<Tensor> {
+    /// Runs the network on `x`, `[B, input..]`, and shows every node to the hook in execution order. A value is dropped
+    /// after its last use.
+    pub fn run(&self, weights: &[Tensor], x: &Tensor, mode: Mode, hook: &mut Hook) -> Result<Tensor> {
         self.check_input(x)?;
         let last_uses = self.last_uses();
         let mut values: Vec<Option<Tensor>> = self.nodes.iter().map(|_| None).collect();
         for (at, node) in self.nodes.iter().enumerate() {
-            let inputs: Vec<&Tensor> =
-                node.inputs.iter().map(|arg| self.value(*arg, weights, x, &values)).collect::<Result<_>>()?;
+            let value = |node: usize| values.get(node)?.as_ref();
+            let inputs = node.inputs.iter().map(|arg| arg.pick(x, value, |weight| weights.get(weight)));
+            let inputs = inputs.collect::<Result<Vec<_>>>()?;
             let output = ops::apply(&node.op, &inputs, mode.within(&node.name))
                 .map_err(|error| Error::new(format!("layer `{}`: {error}", node.name)))?;
-            values[at] = Some(hook(at, node, &inputs, output)?);
-            for arg in &node.inputs {
-                if let Arg::Node(used) = *arg
-                    && last_uses[used] == at
-                {
-                    values[used] = None;
-                }
+            let output = hook(at, node, &inputs, output)?;
+            values[at] = Some(output);
+            for &used in &last_uses[at] {
+                values[used] = None;
             }
         }
-        values[self.output].take().ok_or_else(|| Error::new("the graph has no output"))
-    }
-
-    fn value<'a>(
-        &self,
-        arg: Arg,
-        weights: &'a [Tensor],
-        x: &'a Tensor,
-        values: &'a [Option<Tensor>],
-    ) -> Result<&'a Tensor> {
-        let value = match arg {
-            Arg::Input => Some(x),
-            Arg::Node(node) => values[node].as_ref(),
-            Arg::Weight(weight) => weights.get(weight),
-        };
-        value.ok_or_else(|| Error::new(format!("the graph reads {arg:?}, which is not there")))
+        let output = values.get_mut(self.output).and_then(Option::take);
+        output.ok_or_else(|| Error::new("the graph has no output"))
     }
 
     fn check_input(&self, x: &Tensor) -> Result<()> {
-        match x.size().split_first() {
-            Some((_, shape)) if shape == self.input => Ok(()),
-            _ => Err(Error::new(format!(
-                "the model expects examples of shape {:?}, got a batch of {:?}",
-                self.input,
-                x.size()
-            ))),
+        let given = x.size();
+        if given.get(1..) == Some(&self.input[..]) {
+            return Ok(());
         }
+        Err(Error::new(format!("the model expects examples of shape {:?}, got a batch of {given:?}", self.input)))
     }
 
-    /// For each node, the last node that reads it.
-    fn last_uses(&self) -> Vec<usize> {
-        let mut last = vec![self.nodes.len(); self.nodes.len()];
-        for (at, node) in self.nodes.iter().enumerate() {
+    /// For each node, the nodes whose values it is the last to read.
+    fn last_uses(&self) -> Vec<Vec<usize>> {
+        let mut seen = vec![false; self.nodes.len()];
+        let mut last_uses = vec![Vec::new(); self.nodes.len()];
+        for (at, node) in self.nodes.iter().enumerate().rev() {
             for arg in &node.inputs {
                 if let Arg::Node(used) = *arg
                     && used != self.output
+                    && seen.get(used) == Some(&false)
                 {
-                    last[used] = at;
+                    seen[used] = true;
+                    last_uses[at].push(used);
                 }
             }
         }
-        last
+        last_uses
     }
 
     /// The shape of every node's output for one example.
     pub fn shapes(&self) -> Result<Vec<Vec<i64>>> {
         let mut shapes: Vec<Vec<i64>> = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
-            let inputs: Vec<&[i64]> = node
-                .inputs
-                .iter()
-                .map(|arg| match *arg {
-                    Arg::Input => &self.input[..],
-                    Arg::Node(node) => &shapes[node][..],
-                    Arg::Weight(weight) => &self.weights[weight].shape[..],
-                })
-                .collect();
-            let shape =
-                ops::shape(&node.op, &inputs).map_err(|error| Error::new(format!("layer `{}` {error}", node.name)))?;
+            let value = |node: usize| shapes.get(node).map(|shape| &shape[..]);
+            let weight = |weight: usize| self.weights.get(weight).map(|spec| &spec.shape[..]);
+            let inputs = node.inputs.iter().map(|arg| arg.pick(&self.input[..], value, weight));
+            let shape = ops::shape(&node.op, &inputs.collect::<Result<Vec<_>>>()?)
+                .map_err(|error| Error::new(format!("layer `{}` {error}", node.name)))?;
             shapes.push(shape);
         }
         Ok(shapes)
@@ -143,5 +118,76 @@ impl Graph {
     /// The place of the node of this name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.nodes.iter().position(|node| node.name == name)
+    }
+}
+
+impl Arg {
+    /// What it stands for, among the input, what nodes gave and the weights.
+    fn pick<'a, T: ?Sized>(
+        self,
+        input: &'a T,
+        node: impl Fn(usize) -> Option<&'a T>,
+        weight: impl Fn(usize) -> Option<&'a T>,
+    ) -> Result<&'a T> {
+        let found = match self {
+            Self::Input => Some(input),
+            Self::Node(at) => node(at),
+            Self::Weight(at) => weight(at),
+        };
+        found.ok_or_else(|| Error::new(format!("the graph reads {self:?}, which is not there yet")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(name: &str, op: Op, inputs: &[Arg]) -> Node {
+        Node { name: name.into(), module: name.into(), op, inputs: inputs.into() }
+    }
+
+    /// relu(x) + tanh(relu(x)), so that one value is used twice.
+    fn graph() -> Graph {
+        let nodes = vec![
+            node("relu", Op::Relu, &[Arg::Input]),
+            node("tanh", Op::Tanh, &[Arg::Node(0)]),
+            node("add", Op::Add, &[Arg::Node(0), Arg::Node(1)]),
+        ];
+        Graph { input: vec![2], nodes, weights: Vec::new(), output: 2 }
+    }
+
+    fn run(graph: &Graph, hook: &mut Hook) -> Result<Tensor> {
+        graph.run(&[], &Tensor::from_slice(&[-1.0, 2.0]).unsqueeze(0), Mode::Eval, hook)
+    }
+
+    #[test]
+    fn a_hook_sees_every_node_in_order_and_may_replace_what_it_gives() {
+        let mut seen = Vec::new();
+        let y = run(&graph(), &mut |at, node, inputs, output| {
+            seen.push((at, node.name.clone(), inputs.len()));
+            Ok(if node.name == "tanh" { output.zeros_like() } else { output })
+        });
+        // relu(x) + 0
+        assert_eq!(y.unwrap(), Tensor::from_slice(&[0.0, 2.0]).unsqueeze(0));
+        assert_eq!(seen, [(0, "relu".into(), 1), (1, "tanh".into(), 1), (2, "add".into(), 2)]);
+    }
+
+    #[test]
+    fn a_value_goes_after_its_last_use() {
+        assert_eq!(graph().last_uses(), [vec![], vec![], vec![0, 1]]);
+        // What the graph gives stays, whoever reads it.
+        let kept = Graph { output: 1, ..graph() };
+        assert_eq!(kept.last_uses(), [vec![], vec![], vec![0]]);
+        assert_eq!(run(&kept, &mut |_, _, _, output| Ok(output)).unwrap().double_value(&[0, 1]), 2f64.tanh());
+    }
+
+    #[test]
+    fn reading_what_is_not_there_is_an_error() {
+        let mut graph = graph();
+        graph.nodes[1].inputs = vec![Arg::Node(2)];
+        assert!(graph.shapes().is_err());
+        assert!(run(&graph, &mut |_, _, _, output| Ok(output)).is_err());
+        graph.nodes[1].inputs = vec![Arg::Weight(0)];
+        assert!(run(&graph, &mut |_, _, _, output| Ok(output)).is_err());
     }
 }

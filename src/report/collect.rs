@@ -157,7 +157,11 @@ impl Collected<'_> {
             return Cell::Curve(points.iter().enumerate().map(point).collect());
         }
         let sample = sample(contents, measure.name, 0);
-        let estimate = self.inference.estimate(&sample);
+        let mut estimate = self.inference.estimate(&sample);
+        if measure.timing {
+            // How long it took here, and no claim about other runs.
+            (estimate.low, estimate.high) = (estimate.point, estimate.point);
+        }
         let units = match self.inference.over {
             Population::Recipe => sample.network_means(),
             Population::Model => sample.unit_means(),
@@ -317,25 +321,25 @@ fn pictures(content: &Content, name: &str) -> Result<Vec<Picture>> {
 }
 
 fn notes(suite: &Suite, plan: &Plan, failed: &BTreeMap<CellId, String>) -> Vec<String> {
-    let maps = suite.explainers.iter().map(|explainer| {
-        let settings = explainer.value.chosen.settings.shown();
-        let settings = settings.iter().filter(|(key, _, _)| key != "use");
-        let settings: Vec<String> = settings.map(|(key, value, _)| format!("{key} = {value}")).collect();
-        let map = explainer.value.map.shown();
-        format!("{}: {}pixel map: {map}", explainer.label, settings.iter().map(|text| format!("{text}, ")).collect::<String>())
+    let explainers = suite.explainers.iter().filter(|row| row.value.chosen.method.role() == Role::Explainer);
+    let explainers = explainers.map(|row| {
+        let mut settings = shown(&row.value.chosen.settings);
+        settings.push(format!("pixel map: {}", row.value.map.shown()));
+        format!("{}: {}", row.label, settings.join(", "))
     });
-    let metrics = suite.metrics.iter().filter_map(|metric| {
-        let settings = metric.value.metric.settings.shown();
-        let settings: Vec<String> = settings
-            .iter()
-            .filter(|(key, _, _)| key != "use")
-            .map(|(key, value, _)| format!("{key} = {value}"))
-            .collect();
-        (!settings.is_empty()).then(|| format!("{}: {}", metric.label, settings.join(", ")))
+    let metrics = suite.metrics.iter().filter_map(|row| {
+        let settings = shown(&row.value.metric.settings);
+        (!settings.is_empty()).then(|| format!("{}: {}", row.label, settings.join(", ")))
     });
     let failures = failed.iter().map(|(id, error)| {
         let what = plan.cell(*id).map_or_else(|| id.to_string(), |cell| cell.task.describe(suite));
         format!("failed: {what}: {error}")
     });
-    maps.chain(metrics).chain(failures).collect()
+    explainers.chain(metrics).chain(failures).collect()
+}
+
+/// Every setting of a method, defaults too: what changes rankings is always stated.
+fn shown(settings: &crate::config::Settings) -> Vec<String> {
+    let settings = settings.shown().into_iter().filter(|(key, _, _)| key != "use");
+    settings.map(|(key, value, _)| format!("{} = {value}", key.trim_end_matches(".use"))).collect()
 }

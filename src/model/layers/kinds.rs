@@ -32,41 +32,21 @@ pub enum Kind {
 }
 
 pub const KINDS: &[(&str, Kind)] = &[
-    (
-        "adaptive_avg_pool1d",
-        Kind::Layer(|section, _| plain(Op::AdaptiveAveragePool { size: sizes(section, "size", None, 1, 1)? })),
-    ),
-    (
-        "adaptive_avg_pool2d",
-        Kind::Layer(|section, _| plain(Op::AdaptiveAveragePool { size: sizes(section, "size", None, 2, 1)? })),
-    ),
-    (
-        "adaptive_max_pool1d",
-        Kind::Layer(|section, _| plain(Op::AdaptiveMaxPool { size: sizes(section, "size", None, 1, 1)? })),
-    ),
-    (
-        "adaptive_max_pool2d",
-        Kind::Layer(|section, _| plain(Op::AdaptiveMaxPool { size: sizes(section, "size", None, 2, 1)? })),
-    ),
+    ("adaptive_avg_pool1d", Kind::Layer(|section, _| adaptive_average_pool(section, 1))),
+    ("adaptive_avg_pool2d", Kind::Layer(|section, _| adaptive_average_pool(section, 2))),
+    ("adaptive_max_pool1d", Kind::Layer(|section, _| adaptive_max_pool(section, 1))),
+    ("adaptive_max_pool2d", Kind::Layer(|section, _| adaptive_max_pool(section, 2))),
     ("avg_pool1d", Kind::Layer(|section, _| average_pool(section, 1))),
     ("avg_pool2d", Kind::Layer(|section, _| average_pool(section, 2))),
     ("batch_norm", Kind::Layer(batch_norm)),
     ("conv1d", Kind::Layer(|section, input| convolution(section, input, 1))),
     ("conv2d", Kind::Layer(|section, input| convolution(section, input, 2))),
-    (
-        "dropout",
-        Kind::Layer(|section, _| plain(Op::Dropout { probability: within(section, "probability", 0.5, 0.0, 1.0) })),
-    ),
+    ("dropout", Kind::Layer(dropout)),
     ("elu", Kind::Layer(|section, _| plain(Op::Elu { alpha: positive(section, "alpha", 1.0) }))),
     ("flatten", Kind::Layer(|_, _| plain(Op::Flatten))),
-    (
-        "gelu",
-        Kind::Layer(|section, _| {
-            plain(Op::Gelu { tanh: section.choice("approximate", "none", &[("none", false), ("tanh", true)]) })
-        }),
-    ),
+    ("gelu", Kind::Layer(gelu)),
     ("layer_norm", Kind::Layer(layer_norm)),
-    ("leaky_relu", Kind::Layer(|section, _| plain(Op::LeakyRelu { slope: within(section, "slope", 0.01, 0.0, 1.0) }))),
+    ("leaky_relu", Kind::Layer(leaky_relu)),
     ("linear", Kind::Layer(linear)),
     ("max_pool1d", Kind::Layer(|section, _| max_pool(section, 1))),
     ("max_pool2d", Kind::Layer(|section, _| max_pool(section, 2))),
@@ -106,7 +86,7 @@ fn convolution(section: &Section, input: &[i64], dimensions: usize) -> Option<La
     Some(Layer { op: Op::Convolution { stride, padding, dilation, groups }, weights: fan_in_weights(shape, bias) })
 }
 
-/// The weight [out, in, ..] of a linear or convolution layer and its bias. Fan-in: the inputs to one output.
+/// The weight `[out, in, ..]` of a linear or convolution layer and its bias. Fan-in: the inputs to one output.
 fn fan_in_weights(shape: Vec<i64>, bias: bool) -> Vec<Weight> {
     let out = shape[0];
     let init = Init::FanIn(shape[1..].iter().product());
@@ -155,6 +135,26 @@ fn average_pool(section: &Section, dimensions: usize) -> Option<Layer> {
     let window = window(section, dimensions);
     let count_padding = section.get("count_padding", true);
     plain(Op::AveragePool { window: window?, count_padding })
+}
+
+fn adaptive_max_pool(section: &Section, dimensions: usize) -> Option<Layer> {
+    plain(Op::AdaptiveMaxPool { size: sizes(section, "size", None, dimensions, 1)? })
+}
+
+fn adaptive_average_pool(section: &Section, dimensions: usize) -> Option<Layer> {
+    plain(Op::AdaptiveAveragePool { size: sizes(section, "size", None, dimensions, 1)? })
+}
+
+fn dropout(section: &Section, _: &[i64]) -> Option<Layer> {
+    plain(Op::Dropout { probability: within(section, "probability", 0.5, 0.0, 1.0) })
+}
+
+fn gelu(section: &Section, _: &[i64]) -> Option<Layer> {
+    plain(Op::Gelu { tanh: section.choice("approximate", "none", &[("none", false), ("tanh", true)]) })
+}
+
+fn leaky_relu(section: &Section, _: &[i64]) -> Option<Layer> {
+    plain(Op::LeakyRelu { slope: within(section, "slope", 0.01, 0.0, 1.0) })
 }
 
 /// The stride is the kernel unless given.

@@ -22,9 +22,6 @@ use super::graph::{Arg, Graph, Node, WeightSpec};
 use super::ops::{self, Op};
 use crate::config::{Item, Section};
 
-#[cfg(test)]
-mod tests;
-
 /// Reads `layers` and `preprocess` of a `[[model]]` table for examples of shape `input` in `classes` classes. Mistakes,
 /// shapes that do not fit among them, are left with the section; with any, there is no graph.
 pub fn read(section: &Section, input: &[i64], classes: Option<i64>) -> Option<Graph> {
@@ -118,9 +115,10 @@ impl Lowering {
             self.list(&items, &scope.repetition(number), counts);
             if self.graph.nodes.len() > MOST_NODES {
                 entry.mistake(format!("the model has more than {MOST_NODES} layers"), None, None);
+                self.flow.shape = None;
             }
             // What is wrong once is wrong each time.
-            if entry.section.has_mistakes() {
+            if self.flow.shape.is_none() {
                 break;
             }
         }
@@ -133,20 +131,20 @@ impl Lowering {
         let main = std::mem::replace(&mut self.flow, start);
         self.list(&entry.section.list("shortcut"), &inner.within(&inner.name("shortcut")), &mut Counts::default());
         let shortcut = self.flow.clone();
-        self.node(entry, name, Layer { op: Op::Add, weights: Vec::new() }, &[main, shortcut]);
+        self.node(entry, name, Layer { op: Op::Add, weights: Vec::new() }, vec![main, shortcut]);
     }
 
     fn layer(&mut self, entry: &Entry, name: String, read: Read) {
         // Where the shape is unknown any will do to read the parameters.
         let input = self.flow.shape.clone().unwrap_or_else(|| vec![1; 3]);
         match read(&entry.section, &input) {
-            Some(layer) => self.node(entry, name, layer, &[self.flow.clone()]),
+            Some(layer) => self.node(entry, name, layer, vec![self.flow.clone()]),
             None => self.flow.shape = None,
         }
     }
 
     /// Adds a node and its weights, and lets what it gives flow on.
-    fn node(&mut self, entry: &Entry, name: String, layer: Layer, inputs: &[Flow]) {
+    fn node(&mut self, entry: &Entry, name: String, layer: Layer, inputs: Vec<Flow>) {
         if self.graph.position(&name).is_some() {
             let help = "a name within a repeat can hold `{}`, the number of the repetition".to_string();
             entry.mistake(format!("two layers are called `{name}`"), None, Some(help));
@@ -192,3 +190,6 @@ fn shape(op: &Op, shapes: &[&[i64]]) -> Result<Vec<i64>, (String, Option<String>
         _ => Ok(shape),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::read;
 use crate::config::Section;
 use crate::model::graph::{Arg, Graph};
@@ -147,4 +149,29 @@ fn preprocess_comes_first_with_one_number_for_all_channels_or_one_each() {
     assert_eq!(graph.nodes[0].inputs, [Arg::Input]);
     let text = mistakes(&format!("preprocess = {{ mean = [0.1, 0.2], std = [0] }}\n{rest}"));
     assert!(text.contains("of one number, or") && text.contains("of one number above 0"), "{text}");
+}
+
+/// Layers of every kind, so that random edits reach all readers.
+const VALID: &str = r#"layers = [
+    { name = "a{}", conv2d = { out = 2, kernel = [3, 2], stride = 1, padding = [1, 0], dilation = 1, groups = 1 } },
+    { repeat = { times = 2, first = 0, layers = ["relu", { leaky_relu = { slope = 0.1 } }, "batch_norm"] } },
+    { residual = { layers = [{ elu = { alpha = 2 } }], shortcut = ["silu", { gelu = { approximate = "tanh" } }] } },
+    { max_pool2d = { kernel = 2, ceil = true } }, { avg_pool2d = { kernel = 2, padding = 1 } },
+    { adaptive_avg_pool2d = { size = 2 } }, { layer_norm = { dimensions = 1 } }, "flatten", { linear = { out = 10 } }]"#;
+
+#[test]
+fn layers_of_many_kinds_fit_together() {
+    assert_eq!(graph(VALID, &[1, 28, 28], 10).shapes().unwrap().pop(), Some(vec![10]));
+}
+
+proptest! {
+    /// Whatever replaces one character, there is a graph or a mistake.
+    #[test]
+    fn random_edits_give_a_graph_or_a_mistake(at in 0..VALID.len(), with in "[0-9a-z{}\\[\\]\",.=-]{0,3}") {
+        let edited = format!("{}{with}{}", &VALID[..at], &VALID[at + 1..]);
+        if let Ok(section) = Section::parse("model.toml", &edited) {
+            let graph = read(&section, &[1, 28, 28], Some(10));
+            prop_assert_eq!(graph.is_some(), !section.has_mistakes());
+        }
+    }
 }

@@ -72,7 +72,7 @@ pub fn apply(op: &Op, inputs: &[&Tensor], mode: Mode) -> Result<Tensor> {
     Ok(output)
 }
 
-/// One number per channel, shaped so that it meets the channels of `x`, [B, C, ..].
+/// One number per channel, shaped so that it meets the channels of `x`, `[B, C, ..]`.
 fn per_channel(numbers: &[f64], x: &Tensor) -> Result<Tensor> {
     let mut shape = vec![1; x.dim()];
     if let Some(channels) = shape.get_mut(1) {

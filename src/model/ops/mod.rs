@@ -9,12 +9,9 @@ pub use shape::shape;
 
 use crate::noise::Noise;
 
-#[cfg(test)]
-mod tests;
-
-/// One operation on tensors, named and defined as in ATen. Its tensors come from the node that holds it, in ATen's order:
-/// the input, then the weights; a bias, or the scale and offset of a norm, may be absent. Lists hold one number per
-/// spatial dimension.
+/// One operation on tensors, named and defined as in ATen. Its tensors come from the node that holds it, in ATen's
+/// order: the input, then the weights; a bias, or the scale and offset of a norm, may be absent. Lists hold one number
+/// per spatial dimension.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
     /// (x - mean) / std per channel.
@@ -22,21 +19,21 @@ pub enum Op {
         mean: Vec<f64>,
         std: Vec<f64>,
     },
-    /// input, weight, [bias]
+    /// Input, weight and perhaps bias.
     Linear,
-    /// input, weight, [bias]
+    /// Input, weight and perhaps bias.
     Convolution {
         stride: Vec<i64>,
         padding: Vec<i64>,
         dilation: Vec<i64>,
         groups: i64,
     },
-    /// input, [weight, bias], running mean, running variance. Training updates the running statistics in place.
+    /// Input, perhaps weight and bias, running mean, running variance. Training updates the running ones in place.
     BatchNorm {
         momentum: f64,
         epsilon: f64,
     },
-    /// input, [weight, bias]; over the last dimensions, which are `shape`.
+    /// Input, perhaps weight and bias. Over the last dimensions, which are `shape`.
     LayerNorm {
         shape: Vec<i64>,
         epsilon: f64,
@@ -138,3 +135,6 @@ impl Op {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,8 @@
 
 use super::{Op, Window};
 
-/// The shape of what `op` makes of inputs of these shapes. Activations are one example's, without the batch; weights are
-/// whole. The error says what was expected and what came.
+/// The shape of what `op` makes of inputs of these shapes. Activations are one example's, without the batch; weights
+/// are whole. The error says what was expected and what came.
 pub fn shape(op: &Op, inputs: &[&[i64]]) -> Result<Vec<i64>, String> {
     let [x, rest @ ..] = inputs else { return Err(format!("{} expects an input, got none", op.name())) };
     match op {
@@ -70,42 +70,46 @@ fn convolution(
     if per_group * groups != channels {
         return Err(format!("expects {} channels, got {x:?}", per_group * groups));
     }
-    let mut shape = vec![*out];
-    for at in 0..size.len() {
-        shape.push(windows(size[at], kernel[at], stride[at], padding[at], dilation[at], false)?);
-    }
-    Ok(shape)
+    let kernel = kernel.to_vec();
+    let window = Window { kernel, stride: stride.to_vec(), padding: padding.to_vec(), ceil: false };
+    windows(*out, size, &window, dilation)
 }
 
 fn pool(x: &[i64], window: &Window, dilation: &[i64]) -> Result<Vec<i64>, String> {
+    let (channels, size) = spatial(x, window.kernel.len())?;
+    for (kernel, padding) in window.kernel.iter().zip(&window.padding) {
+        if 2 * padding > *kernel {
+            return Err(format!("expects a padding of at most half its kernel, {kernel}, got {padding}"));
+        }
+    }
+    windows(channels, size, window, dilation)
+}
+
+/// `channels` and how many windows fit along each dimension of `size`.
+fn windows(channels: i64, size: &[i64], window: &Window, dilation: &[i64]) -> Result<Vec<i64>, String> {
     let Window { kernel, stride, padding, ceil } = window;
-    let (channels, size) = spatial(x, kernel.len())?;
+    if [kernel, stride, padding, dilation].iter().any(|list| list.len() != size.len()) {
+        return Err(format!("expects {} lengths each, got {window:?} and dilation {dilation:?}", size.len()));
+    }
     let mut shape = vec![channels];
     for at in 0..size.len() {
-        if 2 * padding[at] > kernel[at] {
-            return Err(format!("expects a padding of at most half its kernel, {}, got {}", kernel[at], padding[at]));
+        let (kernel, stride, padding, dilation) = (kernel[at], stride[at], padding[at], dilation[at]);
+        if kernel < 1 || stride < 1 || padding < 0 || dilation < 1 {
+            return Err(format!("expects a kernel, stride and dilation of 1 or more, got {window:?}, {dilation}"));
         }
-        shape.push(windows(size[at], kernel[at], stride[at], padding[at], dilation[at], *ceil)?);
+        let (padded, reach) = (size[at] + 2 * padding, dilation * (kernel - 1) + 1);
+        if padded < reach {
+            return Err(format!("expects an input at least as large as its kernel, which spans {reach}, got {padded}"));
+        }
+        let fitting = (padded - reach) / stride + 1;
+        // One more hangs over the end if it is allowed to and starts before the padding there.
+        let hangs_over = *ceil && (padded - reach) % stride != 0 && fitting * stride < size[at] + padding;
+        shape.push(fitting + i64::from(hangs_over));
     }
     Ok(shape)
 }
 
-/// How many windows fit along one dimension.
-fn windows(size: i64, kernel: i64, stride: i64, padding: i64, dilation: i64, ceil: bool) -> Result<i64, String> {
-    let reach = dilation * (kernel - 1) + 1;
-    let room = size + 2 * padding - reach;
-    if room < 0 {
-        return Err(format!(
-            "expects an input at least as large as its kernel, which spans {reach}, got {}",
-            size + 2 * padding
-        ));
-    }
-    let hangs_over = ceil && room % stride != 0;
-    let starts_inside = (room / stride + 1) * stride < size + padding;
-    Ok(room / stride + 1 + i64::from(hangs_over && starts_inside))
-}
-
-/// The channels and the spatial dimensions of [C, L] or [C, H, W].
+/// The channels and the spatial dimensions of `[C, L]` or `[C, H, W]`.
 fn spatial(x: &[i64], dimensions: usize) -> Result<(i64, &[i64]), String> {
     match x {
         [channels, size @ ..] if size.len() == dimensions => Ok((*channels, size)),

@@ -25,7 +25,7 @@ impl Augment {
         augment
     }
 
-    /// Images [B, C, H, W], each moved as `noise` says for its id.
+    /// Images `[B, C, H, W]`, each moved as `noise` says for its id.
     pub fn apply(&self, images: Tensor, noise: &Noise, ids: &[u64]) -> Result<Tensor> {
         if *self == Self::default() {
             return Ok(images);

@@ -13,20 +13,22 @@ use tch::{Device, Kind, Reduction, Tensor};
 
 pub use recipe::Recipe;
 
+use optimizer::Descent;
+
 use super::evaluate::{evaluate, pixels};
 use super::graph::{Graph, Role};
 use super::{Mode, Model};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 
-#[cfg(test)]
-mod tests;
+/// The label that libtorch passes over; ours start at 0.
+const NO_LABEL: i64 = -100;
 
 /// What a network is trained on.
 pub struct TrainData<'a> {
-    /// [N, input..], numbers in [0, 1] or bytes.
+    /// `[N, input..]`, numbers in [0, 1] or bytes.
     pub images: &'a Tensor,
-    /// [N], int64
+    /// `[N]`, int64
     pub labels: &'a Tensor,
     /// Who the examples are. The order, shifts and dropout masks follow these, so that trainings with and without one
     /// example differ by that example only.
@@ -45,7 +47,8 @@ pub struct Trained {
     pub steps: u64,
 }
 
-/// Trains in the precision of the images (bytes: float). `on_epoch` hears of each epoch's number, from 1, and mean loss.
+/// Trains in the precision of the images (bytes: float). `on_epoch` hears of each epoch's number, from 1, and mean
+/// loss.
 pub fn train(
     graph: &Graph,
     recipe: &Recipe,
@@ -55,47 +58,93 @@ pub fn train(
     on_epoch: &mut dyn FnMut(usize, f64),
 ) -> Result<Trained> {
     let started = Instant::now();
-    let images = data.images.f_to_device(device)?;
-    let labels = data.labels.f_to_device(device)?;
-    let kind = if images.kind() == Kind::Uint8 { Kind::Float } else { images.kind() };
-    let mut weights = Weights::draw(graph, noise, kind, device)?;
-    let mut descent = recipe.optimizer.start(&weights.parameters)?;
-    let batches = batches(data.ids.len(), recipe.batch);
+    let mut run = Run::start(graph, recipe, data, noise, device)?;
     let mut loss = Vec::with_capacity(recipe.epochs);
-    let mut steps = 0;
     for epoch in 0..recipe.epochs {
-        let of_epoch = |purpose: &str| noise.purpose(purpose).index(epoch as u64);
-        let (shifts, masks) = (of_epoch("augment"), of_epoch("dropout"));
-        let order = order(data.ids, &of_epoch("order"));
-        let rows = Tensor::f_from_slice(&order.iter().map(|&at| at as i64).collect::<Vec<_>>())?.f_to_device(device)?;
-        let mut total = Tensor::f_zeros([], (Kind::Double, device))?;
-        for batch in &batches {
-            let ids: Vec<u64> = order[batch.clone()].iter().map(|&at| data.ids[at]).collect();
-            let rows = rows.f_narrow(0, batch.start as i64, batch.len() as i64)?;
-            let x = recipe.augment.apply(pixels(&images.f_index_select(0, &rows)?, kind)?, &shifts, &ids)?;
-            let mode = Mode::Train { noise: masks, ids: &ids };
-            let logits = graph.run(&weights.all, &x, mode, &mut |_, _, _, output| Ok(output))?;
-            let labels = labels.f_index_select(0, &rows)?;
-            let mean =
-                logits.f_cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, recipe.label_smoothing)?;
-            let gradient = weights.gradient(&mean)?;
-            let factor = recipe.schedule.factor(steps, batches.len() as u64, recipe.epochs);
-            descent.step(&mut weights.parameters, &gradient, factor)?;
-            total = total.f_add(&mean.f_detach()?.f_mul_scalar(ids.len() as f64)?)?;
-            steps += 1;
-        }
-        let mean = total.f_double_value(&[])? / data.ids.len() as f64;
-        if !mean.is_finite() || !weights.parameters.f_sum(Kind::Double)?.f_double_value(&[])?.is_finite() {
+        let mean = run.epoch(epoch)?;
+        let finite = run.weights.parameters.f_isfinite()?.f_all()?.f_int64_value(&[])? == 1;
+        if !mean.is_finite() || !finite {
             return Err(Error::new(format!("the training diverged in epoch {}: the loss is {mean}", epoch + 1)));
         }
         loss.push(mean);
         on_epoch(epoch + 1, mean);
     }
-    let weights = weights.all.iter().map(|weight| weight.f_detach_copy()).collect::<Result<Vec<_>, _>>()?;
-    let model = Model::new(Arc::new(graph.clone()), weights)?;
-    let (train_accuracy, _) = evaluate(&model, &images, &labels)?;
+    let model = Model::new(Arc::new(graph.clone()), run.weights.copies()?)?;
+    let (train_accuracy, _) = evaluate(&model, &run.images, &run.labels)?;
     let weights = model.weights().iter().map(Tensor::shallow_clone).collect();
-    Ok(Trained { weights, loss, train_accuracy, seconds: started.elapsed().as_secs_f64(), steps })
+    Ok(Trained { weights, loss, train_accuracy, seconds: started.elapsed().as_secs_f64(), steps: run.steps })
+}
+
+/// A training under way.
+struct Run<'a> {
+    graph: &'a Graph,
+    recipe: &'a Recipe,
+    noise: &'a Noise,
+    images: Tensor,
+    labels: Tensor,
+    ids: &'a [u64],
+    batches: Vec<Range<usize>>,
+    kind: Kind,
+    weights: Weights,
+    descent: Descent,
+    steps: u64,
+}
+
+impl<'a> Run<'a> {
+    fn start(
+        graph: &'a Graph,
+        recipe: &'a Recipe,
+        data: &TrainData<'a>,
+        noise: &'a Noise,
+        device: Device,
+    ) -> Result<Self> {
+        let images = data.images.f_to_device(device)?;
+        let labels = data.labels.f_to_device(device)?;
+        let examples = data.ids.len();
+        if examples == 0 || images.size()[0] != examples as i64 || labels.size() != [examples as i64] {
+            let (images, labels) = (images.size(), labels.size());
+            return Err(Error::new(format!("cannot train on {examples} ids, images {images:?} and labels {labels:?}")));
+        }
+        let kind = if images.kind() == Kind::Uint8 { Kind::Float } else { images.kind() };
+        let weights = Weights::draw(graph, noise, kind, device)?;
+        let descent = recipe.optimizer.start(&weights.parameters)?;
+        let batches = batches(examples, recipe.batch);
+        Ok(Self { graph, recipe, noise, images, labels, ids: data.ids, batches, kind, weights, descent, steps: 0 })
+    }
+
+    /// One pass through the data; the mean loss on the way.
+    fn epoch(&mut self, epoch: usize) -> Result<f64> {
+        let device = self.images.device();
+        let noise = |purpose: &str| self.noise.purpose(purpose).index(epoch as u64);
+        let (shifts, masks) = (noise("augment"), noise("dropout"));
+        let order = order(self.ids, &noise("order"));
+        let places: Vec<i64> = order.iter().map(|&at| at as i64).collect();
+        let places = Tensor::f_from_slice(&places)?.f_to_device(device)?;
+        // Summed on the device: reading every loss would make it wait.
+        let mut total = Tensor::f_zeros([], (Kind::Double, device))?;
+        for batch in self.batches.clone() {
+            let rows = places.f_narrow(0, batch.start as i64, batch.len() as i64)?;
+            let ids: Vec<u64> = order[batch].iter().map(|&at| self.ids[at]).collect();
+            let x = pixels(&self.images.f_index_select(0, &rows)?, self.kind)?;
+            let x = self.recipe.augment.apply(x, &shifts, &ids)?;
+            let loss = self.step(&x, &self.labels.f_index_select(0, &rows)?, masks, &ids)?;
+            let _ = total.f_add_(&loss.f_mul_scalar(ids.len() as f64)?)?;
+        }
+        Ok(total.f_double_value(&[])? / self.ids.len() as f64)
+    }
+
+    /// One step on a batch; its mean loss before the step.
+    fn step(&mut self, x: &Tensor, labels: &Tensor, masks: Noise, ids: &[u64]) -> Result<Tensor> {
+        let mode = Mode::Train { noise: masks, ids };
+        let logits = self.graph.run(&self.weights.all, x, mode, &mut |_, _, _, output| Ok(output))?;
+        let smoothing = self.recipe.label_smoothing;
+        let loss = logits.f_cross_entropy_loss::<Tensor>(labels, None, Reduction::Mean, NO_LABEL, smoothing)?;
+        let gradient = self.weights.gradient(&loss)?;
+        let factor = self.recipe.schedule.factor(self.steps, self.batches.len() as u64, self.recipe.epochs);
+        self.descent.step(&mut self.weights.parameters, &gradient, factor)?;
+        self.steps += 1;
+        Ok(loss.f_detach()?)
+    }
 }
 
 /// Weights in training. All parameters lie in one vector, so that a step of the optimiser is a few operations whatever
@@ -124,6 +173,11 @@ impl Weights {
             start += length;
         }
         Ok(Self { parameters, all, leaves })
+    }
+
+    /// The weights as they are now, in memory of their own.
+    fn copies(&self) -> Result<Vec<Tensor>> {
+        Ok(self.all.iter().map(|weight| weight.f_detach_copy()).collect::<Result<_, _>>()?)
     }
 
     /// The gradient of `loss` with respect to all parameters, as one vector.
@@ -158,3 +212,6 @@ fn batches(examples: usize, size: usize) -> Vec<Range<usize>> {
     }
     batches
 }
+
+#[cfg(test)]
+mod tests;

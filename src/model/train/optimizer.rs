@@ -18,12 +18,13 @@ pub enum Optimizer {
     Adam { rate: f64, betas: [f64; 2], epsilon: f64, weight_decay: f64, decoupled: bool },
 }
 
+type Read = fn(&Section) -> Optimizer;
+
 impl Optimizer {
     /// Reads `optimizer = { use = "adam", lr = 1e-3 }`.
     pub fn read(section: &Section) -> Self {
-        let kinds: &[(&str, fn(&Section) -> Self)] =
-            &[("sgd", Self::sgd), ("adam", Self::adam), ("adamw", Self::adamw)];
-        section.choice("use", "adam", kinds)(section)
+        let kinds: [(&str, Read); 3] = [("sgd", Self::sgd), ("adam", Self::adam), ("adamw", Self::adamw)];
+        section.choice("use", "adam", &kinds)(section)
     }
 
     fn sgd(section: &Section) -> Self {
@@ -171,8 +172,8 @@ mod tests {
 
     #[test]
     fn adam_divides_by_the_root_mean_square() {
-        // Step 1: m = 0.2, v = 0.004, both over their bias: 2 and 4, so the step is 0.1 x 2 / (2 + 0.5) = 0.08: p = 0.92.
-        // Step 2: g = 1.84, m = 0.18 + 0.184 = 0.364 over 0.19, v = 0.003996 + 0.0033856 over 0.001999.
+        // Step 1: m = 0.2, v = 0.004, both over their bias: 2 and 4, so the step is 0.1 x 2 / (2 + 0.5) = 0.08: p =
+        // 0.92. Step 2: g = 1.84, m = 0.18 + 0.184 = 0.364 over 0.19, v = 0.003996 + 0.0033856 over 0.001999.
         let adam =
             Optimizer::Adam { rate: 0.1, betas: [0.9, 0.999], epsilon: 0.5, weight_decay: 0.0, decoupled: false };
         let second = 0.92 - 0.1 * (0.364 / 0.19) / ((0.007_381_6_f64 / 0.001_999).sqrt() + 0.5);

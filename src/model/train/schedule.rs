@@ -23,6 +23,8 @@ pub enum Course {
     Cosine,
 }
 
+type Read = fn(&Section) -> Course;
+
 impl Course {
     fn step(section: &Section) -> Self {
         let milestones = section.required("milestones").unwrap_or_default();
@@ -34,10 +36,10 @@ impl Course {
 impl Schedule {
     /// Reads `schedule = { use = "cosine", warmup = 1 }`.
     pub fn read(section: &Section) -> Self {
-        let courses: &[(&str, fn(&Section) -> Course)] =
-            &[("constant", |_| Course::Constant), ("step", Course::step), ("cosine", |_| Course::Cosine)];
+        let courses: [(&str, Read); 3] =
+            [("constant", |_| Course::Constant), ("step", Course::step), ("cosine", |_| Course::Cosine)];
         let warmup = section.get_if("warmup", 0.0, |given| *given >= 0.0, "a number of epochs, 0 or more");
-        Self { warmup, course: section.choice("use", "constant", courses)(section) }
+        Self { warmup, course: section.choice("use", "constant", &courses)(section) }
     }
 
     /// What the learning rate is multiplied by in step `step` (from 0) of `epochs` epochs of `steps` steps each.

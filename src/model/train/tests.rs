@@ -13,7 +13,7 @@ use crate::noise::Noise;
 const LAYERS: &str = r#"layers = [{ conv2d = { out = 4, kernel = 3 } }, "batch_norm", "relu", "flatten",
     { dropout = { probability = 0.2 } }, { linear = { out = 2 } }]"#;
 
-/// Noise images [N, 1, 6, 6], brighter on the left in class 0 and on the right in class 1.
+/// Noise images `[N, 1, 6, 6]`, brighter on the left in class 0 and on the right in class 1.
 fn images(count: u64) -> (Tensor, Tensor, Vec<u64>) {
     let ids: Vec<u64> = (0..count).collect();
     let images = Noise::new(9).uniform(&ids, &[1, 6, 6], Kind::Float, Device::Cpu).unwrap() * 0.5;
@@ -86,7 +86,7 @@ fn no_step_sees_one_example_alone_unless_there_is_but_one() {
     assert_eq!(batches(8, 4), [0..4, 4..8]);
     assert_eq!(batches(9, 4), [0..4, 4..9]);
     assert_eq!(batches(10, 4), [0..4, 4..8, 8..10]);
-    assert_eq!(batches(1, 4), [0..1]);
+    assert_eq!(batches(1, 4), std::slice::from_ref(&(0..1)));
 }
 
 #[test]

@@ -15,7 +15,7 @@ const SWATCH: f64 = 22.0;
 /// The legend never takes more than this share of the page.
 const LEGEND_SHARE: f64 = 0.36;
 const MARKER: f64 = 2.2;
-const REFERENCE: Stroke = Stroke { colour: INK, width: 0.8, dash: "1 2" };
+const REFERENCE: Stroke = Stroke { colour: INK, width: 0.8, dash: Some((1.0, 2.0)) };
 const BAND_OPACITY: f64 = 0.16;
 const MARKERS_PER_CURVE: usize = 6;
 
@@ -42,7 +42,7 @@ pub fn draw(group: &Group, index: usize, palette: &Palette, inference: &str) -> 
 
     let mut canvas = Canvas::new(PAGE_WIDTH);
     let title = format!("{} on {}, {}", measure.name(), group.dataset, group.model);
-    canvas.text((left, 14.0), TITLE_TEXT, Anchor::Start, INK, &title);
+    canvas.text((left, 14.0), TITLE_TEXT, Anchor::Left, INK, &title);
     draw_axes(&mut canvas, &x, &y, &marks, measure);
     // Explainers lie over controls, and all lines over all bands.
     for curve in controls.iter().chain(&explainers) {
@@ -51,12 +51,12 @@ pub fn draw(group: &Group, index: usize, palette: &Palette, inference: &str) -> 
     for (order, curve) in controls.iter().chain(&explainers).enumerate() {
         draw_line(&mut canvas, &x, &y, curve, order);
     }
-    for (_, value) in &measure.reference_lines {
+    for (_, value) in measure.reference_lines.iter().filter(|(_, value)| value.is_finite()) {
         canvas.line((x.from, y.place(*value)), (x.to, y.place(*value)), REFERENCE);
     }
     let bottom = draw_legend(&mut canvas, right + 10.0, curves(), &measure.reference_lines);
     let bottom = bottom.max(TOP + PLOT_HEIGHT + 28.0);
-    canvas.text((left, bottom + 12.0), SMALL_TEXT, Anchor::Start, FAINT, &format!("Bands: {inference}."));
+    canvas.text((left, bottom + 12.0), SMALL_TEXT, Anchor::Left, FAINT, &format!("Bands: {inference}."));
     canvas.finish(bottom + 18.0)
 }
 
@@ -79,19 +79,19 @@ fn draw_axes(canvas: &mut Canvas, x: &Axis, y: &Axis, marks: &[(f64, String)], m
     for (value, text) in marks {
         let place = y.place(*value);
         canvas.line((x.from, place), (x.to, place), Stroke::solid(GRID, 0.6));
-        canvas.text((x.from - 4.0, place + 0.35 * TEXT), TEXT, Anchor::End, INK, text);
+        canvas.text((x.from - 4.0, place + 0.35 * TEXT), TEXT, Anchor::Right, INK, text);
     }
     for (value, text) in x.ticks(6) {
         let place = x.place(value);
         canvas.line((place, y.from), (place, y.from + 3.0), Stroke::solid(INK, 0.6));
-        canvas.text((place, y.from + 12.0), TEXT, Anchor::Middle, INK, &text);
+        canvas.text((place, y.from + 12.0), TEXT, Anchor::Center, INK, &text);
     }
     canvas.line((x.from, y.from), (x.to, y.from), Stroke::solid(INK, 0.6));
-    canvas.text(((x.from + x.to) / 2.0, y.from + 24.0), TEXT, Anchor::Middle, INK, &measure.axis);
+    canvas.text(((x.from + x.to) / 2.0, y.from + 24.0), TEXT, Anchor::Center, INK, &measure.axis);
     let unit = if measure.unit.is_empty() { String::new() } else { format!(", {}", measure.unit) };
     let better = measure.direction.words().map_or(String::new(), |words| format!(" ({words})"));
     let label = format!("{}{unit}{better}", measure.name());
-    canvas.turned_text((10.0, (y.from + y.to) / 2.0), -90.0, TEXT, Anchor::Middle, INK, &label);
+    canvas.upright_text((10.0, (y.from + y.to) / 2.0), TEXT, Anchor::Center, INK, &label);
 }
 
 /// The band between the bounds, broken where they are undefined.
@@ -137,7 +137,7 @@ fn draw_legend<'a>(
             look.draw_marker(canvas, ((swatch.0.0 + swatch.1.0) / 2.0, middle), MARKER);
         }
         let name = fitted(name, TEXT, PAGE_WIDTH - left - SWATCH - 2.0);
-        canvas.text((left + SWATCH, middle + 0.35 * TEXT), TEXT, Anchor::Start, INK, &name);
+        canvas.text((left + SWATCH, middle + 0.35 * TEXT), TEXT, Anchor::Left, INK, &name);
         middle += LEGEND_LINE;
     }
     middle
@@ -156,18 +156,19 @@ mod tests {
         draw(&report.tables[0], 1, &Palette::of(&report), &report.inference)
     }
 
-    /// Bands, and lines of one look.
-    fn counted(svg: &str) -> (usize, usize) {
-        let line = "stroke=\"#0072b2\" stroke-width=\"1.3\"";
-        (svg.matches("fill-opacity").count(), svg.matches(line).count())
+    /// Bands; the first contender's lines and markers.
+    fn counted(svg: &str) -> [usize; 3] {
+        let parts =
+            ["<polygon opacity=\"0.16\"", "stroke=\"#0072B2\" stroke-width=\"26\"", "fill=\"#0072B2\" stroke=\"none\""];
+        parts.map(|part| svg.matches(part).count())
     }
 
     #[test]
     fn a_band_and_a_line_per_contender() {
         let svg = drawn(|_| {});
-        // The second line of the same look is the legend's.
-        assert_eq!(counted(&svg), (4, 2));
-        for text in [">fraction removed<", ">deletion curve (lower is better)<", ">chance<", ">smoothgrad<"] {
+        // The second line and the fourth marker are the legend's.
+        assert_eq!(counted(&svg), [4, 2, 4]);
+        for text in ["\nfraction removed\n", "\ndeletion curve (lower is better)\n", "\nchance\n", "\nsmoothgrad\n"] {
             assert!(svg.contains(text), "{text}");
         }
     }
@@ -175,11 +176,10 @@ mod tests {
     #[test]
     fn undefined_points_break_the_line_and_undefined_bounds_the_band() {
         let svg = drawn(|points| points[1].1.point = f64::NAN);
-        assert_eq!(counted(&svg), (4, 1));
+        assert_eq!(counted(&svg), [4, 1, 3]);
         let svg = drawn(|points| points[1].1.low = f64::NAN);
-        assert_eq!(counted(&svg), (3, 2));
+        assert_eq!(counted(&svg), [3, 2, 4]);
         let svg = drawn(Vec::clear);
-        assert_eq!(counted(&svg), (3, 1));
-        assert!(!svg.contains("NaN"));
+        assert_eq!(counted(&svg), [3, 1, 1]);
     }
 }

@@ -1,7 +1,7 @@
 //! Images with their attributions: a row per image, the image first, one column per explainer.
 
 use super::PAGE_WIDTH;
-use super::canvas::{Anchor, Canvas, FAINT, INK, SMALL_TEXT, Stroke, TITLE_TEXT};
+use super::canvas::{Anchor, Canvas, FAINT, INK, RGBColor, SMALL_TEXT, Stroke, TITLE_TEXT};
 use super::pixels;
 use super::text::{text_width, wrapped};
 use crate::report::{Gallery, Picture};
@@ -11,8 +11,8 @@ const GAP: f64 = 3.0;
 const LARGEST: f64 = 64.0;
 const LINE: f64 = 8.0;
 const WIDEST_LABEL: f64 = 52.0;
-const BOX: Stroke = Stroke::solid("#e69f00", 1.2);
-const FRAME: Stroke = Stroke::solid("#bbbbbb", 0.4);
+const BOX: Stroke = Stroke::solid(RGBColor(230, 159, 0), 1.2);
+const FRAME: Stroke = Stroke::solid(RGBColor(187, 187, 187), 0.4);
 
 pub fn draw(gallery: &Gallery) -> String {
     let labels = gallery.rows.iter().map(|row| text_width(&row.label, SMALL_TEXT)).fold(0.0, f64::max);
@@ -23,7 +23,7 @@ pub fn draw(gallery: &Gallery) -> String {
 
     let mut canvas = Canvas::new(PAGE_WIDTH);
     let title = format!("{} on {}, {}", gallery.title, gallery.dataset, gallery.model);
-    canvas.text((2.0, 14.0), TITLE_TEXT, Anchor::Start, INK, &title);
+    canvas.text((2.0, 14.0), TITLE_TEXT, Anchor::Left, INK, &title);
     let at = |column: usize| left + column as f64 * (side + GAP);
     let mut top = 22.0;
     for first in (0..gallery.columns.len().max(1)).step_by(maps) {
@@ -33,13 +33,13 @@ pub fn draw(gallery: &Gallery) -> String {
         top += titles.iter().map(Vec::len).max().unwrap_or(0) as f64 * LINE + 3.0;
         for (column, lines) in titles.iter().enumerate() {
             let baseline = top - 4.0 - LINE * (lines.len() as f64 - 1.0);
-            draw_lines(&mut canvas, (at(column) + side / 2.0, baseline), Anchor::Middle, lines);
+            draw_lines(&mut canvas, (at(column) + side / 2.0, baseline), Anchor::Center, lines);
         }
         for row in &gallery.rows {
             let height = side * row.input.height as f64 / row.input.width.max(1) as f64;
             let lines = wrapped(&row.label, SMALL_TEXT, WIDEST_LABEL);
             let baseline = top + (height - LINE * (lines.len() as f64 - 1.0)) / 2.0 + 0.35 * SMALL_TEXT;
-            draw_lines(&mut canvas, (left - 5.0, baseline), Anchor::End, &lines);
+            draw_lines(&mut canvas, (left - 5.0, baseline), Anchor::Right, &lines);
             draw_picture(&mut canvas, &row.input, pixels::input(&row.input), (at(0), top, side, height));
             let shown = columns.clone().filter_map(|column| row.maps.get(column));
             for (column, map) in shown.enumerate() {
@@ -78,7 +78,7 @@ fn draw_key(canvas: &mut Canvas, gallery: &Gallery, top: f64) {
     const BAR: f64 = 60.0;
     let baseline = top + 6.5;
     let from = 4.0 + text_width("negative", SMALL_TEXT);
-    canvas.text((2.0, baseline), SMALL_TEXT, Anchor::Start, FAINT, "negative");
+    canvas.text((2.0, baseline), SMALL_TEXT, Anchor::Left, FAINT, "negative");
     if let Some(png) = pixels::scale_bar(112) {
         canvas.image(from + 2.0, top, BAR, 8.0, &png);
     }
@@ -89,8 +89,8 @@ fn draw_key(canvas: &mut Canvas, gallery: &Gallery, top: f64) {
         "positive. White is zero; full colour is the {}th percentile of each map's absolute values.{boxes}",
         pixels::SCALE_PERCENTILE
     );
-    canvas.text((from + BAR + 6.0, baseline), SMALL_TEXT, Anchor::Start, FAINT, &text);
-    canvas.text((2.0, top + 18.0), SMALL_TEXT, Anchor::Start, FAINT, &gallery.note);
+    canvas.text((from + BAR + 6.0, baseline), SMALL_TEXT, Anchor::Left, FAINT, &text);
+    canvas.text((2.0, top + 18.0), SMALL_TEXT, Anchor::Left, FAINT, &gallery.note);
 }
 
 #[cfg(test)]
@@ -104,7 +104,7 @@ mod tests {
         let svg = draw(gallery);
         // The input, one map and the scale.
         assert_eq!(svg.matches("<image").count(), 3);
-        assert_eq!(svg.matches(BOX.colour).count(), 1);
+        assert_eq!(svg.matches("#E69F00").count(), 1);
         assert!(svg.contains("3, predicted 8") && svg.contains("Images chosen by seed."));
     }
 

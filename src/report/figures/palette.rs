@@ -2,13 +2,21 @@
 //! colour-blind readers (Okabe and Ito, "Color Universal Design", 2008; without its yellow, too faint on white), and
 //! differ by marker and, after one round, by dash as well; controls are grey and dashed.
 
-use super::canvas::{Canvas, Stroke};
+use super::canvas::{Canvas, RGBColor, Stroke};
 use crate::report::{Report, Role};
 
-const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
-const DASHES: [&str; 3] = ["", "5 2", "1.5 1.5"];
-const GREYS: [&str; 3] = ["#5f5f5f", "#8c8c8c", "#b0b0b0"];
-const GREY_DASHES: [&str; 4] = ["4 2", "1.5 1.5", "6 2 1.5 2", "2.5 1"];
+const COLOURS: [RGBColor; 7] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+];
+const DASHES: [Option<(f64, f64)>; 3] = [None, Some((5.0, 2.0)), Some((1.5, 1.5))];
+const GREYS: [RGBColor; 3] = [RGBColor(95, 95, 95), RGBColor(140, 140, 140), RGBColor(176, 176, 176)];
+const GREY_DASHES: [(f64, f64); 4] = [(4.0, 2.0), (1.5, 1.5), (5.0, 3.5), (2.5, 1.0)];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Look {
@@ -66,7 +74,7 @@ impl Look {
     }
 
     fn control(index: usize) -> Self {
-        let dash = GREY_DASHES[index % GREY_DASHES.len()];
+        let dash = Some(GREY_DASHES[index % GREY_DASHES.len()]);
         let stroke = Stroke { colour: GREYS[index % GREYS.len()], width: 1.1, dash };
         Self { stroke, marker: GREY_MARKERS[index % GREY_MARKERS.len()] }
     }
@@ -98,7 +106,7 @@ impl Look {
                 canvas.line((x - r, y), (x + r, y), outline);
                 canvas.line((x, y - r), (x, y + r), outline);
             }
-            Marker::Ring => canvas.ring((x, y), radius, "#ffffff", outline),
+            Marker::Ring => canvas.white_ring((x, y), radius, outline),
         }
     }
 }

@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn a_drawing_becomes_a_bitmap_and_a_page_of_its_size() {
         let mut canvas = Canvas::new(72.0);
-        canvas.text((10.0, 20.0), TEXT, Anchor::Start, INK, "text");
+        canvas.text((10.0, 20.0), TEXT, Anchor::Left, INK, "text");
         let svg = canvas.finish(36.0);
         let rendered = render(&svg).unwrap();
         let pixels = Pixmap::decode_png(&rendered.png).unwrap();
@@ -104,7 +104,7 @@ mod tests {
         #[test]
         fn any_label_can_be_drawn(label in ".{0,20}") {
             let mut canvas = Canvas::new(72.0);
-            canvas.text((0.0, 20.0), TEXT, Anchor::Middle, INK, &label);
+            canvas.text((0.0, 20.0), TEXT, Anchor::Center, INK, &label);
             proptest::prop_assert!(render(&canvas.finish(36.0)).is_ok());
         }
     }

@@ -1,12 +1,12 @@
 //! How wide a text is once drawn, and texts made to fit.
 
-use super::canvas::escaped;
+use super::canvas::printable;
 use super::render::parse;
 
 /// The width of a text in the unit of its size: that of what is drawn, without space at its ends.
 pub fn text_width(text: &str, size: f64) -> f64 {
     const REFERENCE_SIZE: f64 = 100.0;
-    let text = escaped(text);
+    let text = printable(text).replace('&', "&amp;").replace('<', "&lt;");
     let svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1\" height=\"1\">\
          <text font-size=\"{REFERENCE_SIZE}\">{text}</text></svg>"

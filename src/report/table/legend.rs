@@ -50,7 +50,7 @@ fn general(table: &Table, marks: &Marks) -> Vec<String> {
         ),
         (
             occurs(|entry| entry.interval.is_none() && entry.point != MISSING),
-            "Without brackets: all units are equal.".into(),
+            "Without brackets: all units are equal, or a time as measured.".into(),
         ),
     ];
     lines.into_iter().filter(|(occurs, _)| *occurs).map(|(_, line)| line).collect()

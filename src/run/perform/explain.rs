@@ -7,7 +7,7 @@ use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
 use super::data::Loaded;
-use super::{Context, arrays, chunk};
+use super::{Context, arrays};
 use crate::error::{Error, Result};
 use crate::explainers::{Attribution, Explainer, Scene};
 use crate::imputers::Statistics;
@@ -104,7 +104,7 @@ pub fn scene<'a>(
         ids: places.iter().map(|place| base + *place as u64).collect(),
         noise: context.noise(),
         statistics: &loaded.statistics as &Statistics,
-        chunk: chunk::rows(model, context.chunk_bytes),
+        chunk: model.rows_within(context.chunk_bytes),
         differentiable: false,
     })
 }

@@ -1,7 +1,6 @@
 //! What a cell does: one file per kind of task.
 
 mod arrays;
-mod chunk;
 mod data;
 mod explain;
 mod picture;
@@ -14,12 +13,11 @@ use std::sync::Arc;
 use serde_json::Value;
 use tch::Device;
 
-pub use chunk::CHUNK_BYTES;
 pub use explain::sample_of;
 
 use crate::datasets::DataFolder;
 use crate::error::{Error, Result};
-use crate::model::Model;
+use crate::model::{self, Model};
 use crate::noise::Noise;
 use crate::plan::{Cell, CellId, Task, Train};
 use crate::store::{Content, Store};
@@ -44,7 +42,7 @@ pub enum Outcome {
 impl Context {
     pub fn new(suite: Arc<Suite>, folder: DataFolder, device: Device) -> Self {
         let data = data::Cache::new(folder, suite.datasets.len());
-        Self { suite, device, chunk_bytes: CHUNK_BYTES, data }
+        Self { suite, device, chunk_bytes: model::chunk_bytes(device), data }
     }
 
     /// Computes a cell from what the store holds; `progress` is told the share that is done.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use tch::{Kind, Tensor};
 
-use super::{Context, arrays, chunk};
+use super::{Context, arrays};
 use crate::datasets::Split;
 use crate::error::{Error, Result};
 use crate::model::{Model, train, weights};
@@ -54,7 +54,7 @@ pub fn perform(context: &Context, task: &Train, progress: &dyn Fn(f64)) -> Resul
 /// The class of the largest logit, for every image of a split.
 fn predict(context: &Context, model: &Model, split: &Split) -> Result<Vec<i64>> {
     let mut predictions = Vec::with_capacity(split.len());
-    for block in crate::explainers::pieces(split.len(), chunk::rows(model, context.chunk_bytes).min(1024)) {
+    for block in crate::explainers::pieces(split.len(), model.rows_within(context.chunk_bytes)) {
         let images = split.images(&block.collect::<Vec<_>>(), Kind::Float, context.device)?;
         let logits: Tensor = tch::no_grad(|| model.logits(&images))?;
         predictions.extend(Vec::<i64>::try_from(logits.f_argmax(1, false)?)?);

@@ -1,0 +1,358 @@
+//! Contracts that every entry of every catalogue keeps.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use explainbench::catalogue::Entry;
+use explainbench::config::Section;
+use explainbench::explainers::{self, Explainer, Role, Scene, Unit};
+use explainbench::imputers::{self, Imputer, Statistics};
+use explainbench::metrics::{self, Cost, Direction, Given, Metric};
+use explainbench::model::{Graph, Model, layers};
+use explainbench::noise::Noise;
+use explainbench::tensor_file;
+use tch::{Device, Kind, Tensor};
+
+/// What holds for a row of any catalogue, whatever it makes.
+fn check_entry<T: ?Sized>(folder: &str, entry: &Entry<T>) {
+    let file = entry.name.replace('-', "_");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/{folder}"));
+    assert!(find(&source, &format!("{file}.rs")), "{folder}: no file is called {file}.rs");
+    assert!(!entry.summary.is_empty() && !entry.summary.ends_with('.'), "{}: summary", entry.name);
+    assert!(!entry.reference.is_empty(), "{}: reference", entry.name);
+    assert!(entry.revision >= 1, "{}: revision", entry.name);
+    for heading in ["# Definition", "# Reference"] {
+        assert!(entry.source.contains(&format!("//! {heading}")), "{}: {heading}", entry.name);
+    }
+}
+
+fn find(folder: &Path, name: &str) -> bool {
+    std::fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() { find(&path, name) } else { path.ends_with(name) }
+    })
+}
+
+fn unique<T: ?Sized>(all: &[Entry<T>]) {
+    let names: BTreeSet<&str> = all.iter().map(|entry| entry.name).collect();
+    assert_eq!(names.len(), all.len());
+}
+
+#[test]
+fn every_row_names_its_file_and_its_source() {
+    explainbench::datasets::ALL.iter().for_each(|entry| check_entry("datasets", entry));
+    explainers::ALL.iter().for_each(|entry| check_entry("explainers", entry));
+    imputers::ALL.iter().for_each(|entry| check_entry("imputers", entry));
+    metrics::ALL.iter().for_each(|entry| check_entry("metrics", entry));
+    unique(explainbench::datasets::ALL);
+    unique(explainers::ALL);
+    unique(imputers::ALL);
+    unique(metrics::ALL);
+}
+
+const SIDE: i64 = 8;
+
+/// A small network of two channels with fixed random weights.
+fn model() -> Model {
+    let text = "layers = [{ conv2d = { out = 4, kernel = 3, padding = 1 } }, \"relu\", { max_pool2d = { kernel = 2 } }, \
+                \"flatten\", { linear = { out = 3 } }]";
+    let section = Section::parse("model", text).unwrap();
+    let graph: Graph = layers::read(&section, &[2, SIDE, SIDE], Some(3)).unwrap();
+    let noise = Noise::new(5);
+    let weights = graph.weights.iter().map(|spec| {
+        noise.purpose(&spec.name).normal(&[0], &spec.shape, Kind::Double, Device::Cpu).unwrap().squeeze_dim(0) * 0.3
+    });
+    let weights = weights.collect();
+    Model::new(Arc::new(graph), weights).unwrap()
+}
+
+fn statistics() -> Statistics {
+    Statistics { mean: Tensor::from_slice(&[0.4, 0.6]) }
+}
+
+/// `count` random images with a square of truth each.
+fn scene<'a>(model: &'a Model, statistics: &'a Statistics, count: usize, chunk: usize) -> Scene<'a> {
+    let ids: Vec<u64> = (0..count as u64).collect();
+    let x = Noise::new(6).uniform(&ids, &[2, SIDE, SIDE], Kind::Double, Device::Cpu).unwrap();
+    let truth = Tensor::zeros([count as i64, SIDE, SIDE], (Kind::Bool, Device::Cpu));
+    let _ = truth.narrow(1, 2, 3).narrow(2, 1, 2).fill_(1);
+    Scene {
+        model,
+        target: Tensor::from_slice(&ids.iter().map(|id| (id % 3) as i64).collect::<Vec<_>>()),
+        truth: Some(truth),
+        x,
+        ids,
+        noise: Noise::new(7),
+        statistics,
+        chunk,
+        differentiable: false,
+    }
+}
+
+/// Every explainer with its defaults; where a parameter has none, with an example.
+fn all_explainers() -> Vec<(String, Arc<dyn Explainer>)> {
+    let file = std::env::temp_dir().join(format!("explainbench-conformance-{}.safetensors", std::process::id()));
+    let stored = Noise::new(8).normal(&(0..6).collect::<Vec<_>>(), &[2, SIDE, SIDE], Kind::Float, Device::Cpu).unwrap();
+    tensor_file::write(&file, &[("attribution", stored)]).unwrap();
+    let all = explainers::ALL.iter().map(|entry| {
+        let parameters =
+            if entry.name == "precomputed" { format!("file = '{}'", file.display()) } else { String::new() };
+        let section = Section::parse("explainer", &format!("use = '{}'\n{parameters}", entry.name)).unwrap();
+        let contender = explainers::read(&section);
+        assert!(!section.has_mistakes(), "{}", section.mistakes());
+        (entry.name.to_string(), contender.unwrap().chosen.method)
+    });
+    all.collect()
+}
+
+fn explain(explainer: &dyn Explainer, scene: &Scene) -> Tensor {
+    let attribution = explainer.explain(scene).unwrap();
+    let size = scene.x.size();
+    let expected = match attribution.unit {
+        Unit::Element => size.clone(),
+        Unit::Pixel => vec![size[0], 1, size[2], size[3]],
+    };
+    assert_eq!(attribution.values.size(), expected);
+    assert_eq!(attribution.values.kind(), scene.x.kind());
+    attribution.values
+}
+
+#[test]
+fn every_explainer_gives_finite_maps_of_its_unit_the_same_each_time_and_in_any_batch() {
+    let (model, statistics) = (model(), statistics());
+    for (name, explainer) in all_explainers() {
+        let whole = explain(&*explainer, &scene(&model, &statistics, 6, 1000));
+        assert!(bool::try_from(whole.isfinite().all()).unwrap(), "{name}");
+        assert_eq!(whole, explain(&*explainer, &scene(&model, &statistics, 6, 1000)), "{name} a second time");
+        // One row at a time: other chunks change the order of sums, and nothing else.
+        let narrow = explain(&*explainer, &scene(&model, &statistics, 6, 1));
+        let apart = (&whole - &narrow).abs().max().double_value(&[]);
+        assert!(apart < 1e-12, "{name}: {apart:e} apart with other chunks");
+        for example in 0..6 {
+            let alone = explain(&*explainer, &scene(&model, &statistics, 6, 1000).part(example..example + 1).unwrap());
+            let apart = (whole.narrow(0, example as i64, 1) - alone).abs().max().double_value(&[]);
+            assert!(apart < 1e-12, "{name}: {apart:e} apart when alone");
+        }
+    }
+}
+
+#[test]
+fn controls_do_not_see_the_model_and_explainers_of_it_do() {
+    let (one, statistics) = (model(), statistics());
+    let other = {
+        let weights = one.weights().iter().map(|weight| weight * -0.5 + 0.01).collect();
+        Model::new(one.graph.clone(), weights).unwrap()
+    };
+    for (name, explainer) in all_explainers().into_iter().filter(|(name, _)| name != "precomputed") {
+        let same = explain(&*explainer, &scene(&one, &statistics, 4, 1000))
+            == explain(&*explainer, &scene(&other, &statistics, 4, 1000));
+        assert_eq!(same, explainer.role() != Role::Explainer, "{name}");
+    }
+}
+
+#[test]
+fn the_settings_of_an_entry_tell_different_parameters_apart() {
+    let identity = |text: &str| {
+        let section = Section::parse("explainer", text).unwrap();
+        explainers::read(&section).unwrap().chosen.identity
+    };
+    let plain = identity("use = 'smoothgrad'");
+    assert_eq!(plain, identity("use = 'smoothgrad'\nsamples = 25\nname = 'mine'"), "defaults and names change nothing");
+    assert_ne!(plain, identity("use = 'smoothgrad'\nsamples = 26"));
+    assert_ne!(plain, identity("use = 'smoothgrad'\nof = 'input-x-gradient'"));
+    assert_ne!(plain, identity("use = 'smoothgrad'\nof = { use = 'integrated-gradients', steps = 8 }"));
+    assert_ne!(plain, identity("use = 'gradient'"));
+}
+
+#[test]
+fn integrated_gradients_are_complete_and_give_a_dummy_nothing() {
+    // Channel 1 is cut off: its weights in the only convolution are 0.
+    let model = model();
+    let weights = model.weights().iter().zip(&model.graph.weights).map(|(weight, spec)| {
+        let weight = weight.copy();
+        if spec.shape.len() == 4 {
+            let _ = weight.select(1, 1).zero_();
+        }
+        weight
+    });
+    let model = Model::new(model.graph.clone(), weights.collect()).unwrap();
+    let statistics = statistics();
+    for reference in ["black", "mean", "blur"] {
+        let text = format!("use = 'integrated-gradients'\nsteps = 2000\nreference = '{reference}'");
+        let section = Section::parse("explainer", &text).unwrap();
+        let explainer = explainers::read(&section).unwrap().chosen.method;
+        let scene = scene(&model, &statistics, 3, 500);
+        let values = explain(&*explainer, &scene);
+        assert_eq!(values.select(1, 1).abs().max().double_value(&[]), 0.0, "the dummy channel");
+        let section = Section::parse("metric", &format!("imputer = '{reference}'")).unwrap();
+        let start = imputers::choose(&section, "imputer", "black").unwrap().method;
+        let start = start.reference(&scene.x, &statistics).unwrap();
+        let score = |x: &Tensor| model.scores(x, &scene.target, explainbench::model::Score::Logit).unwrap();
+        let gap = values.sum_dim_intlist([1, 2, 3].as_slice(), false, Kind::Double) - (score(&scene.x) - score(&start));
+        let gap = gap.abs().max().double_value(&[]);
+        assert!(gap < 1e-3, "{reference}: completeness gap {gap}");
+    }
+}
+
+#[test]
+fn smoothgrad_without_noise_is_what_it_wraps() {
+    let (model, statistics) = (model(), statistics());
+    let read = |text: &str| explainers::read(&Section::parse("explainer", text).unwrap()).unwrap().chosen.method;
+    let scene = scene(&model, &statistics, 3, 10);
+    let plain = explain(&*read("use = 'gradient'"), &scene);
+    let close = |text: &str, expected: &Tensor| {
+        let apart = (explain(&*read(text), &scene) - expected).abs().max().double_value(&[]);
+        assert!(apart < 1e-12, "{text}: {apart}");
+    };
+    close("use = 'smoothgrad'\nnoise = 0.0\nsamples = 3", &plain);
+    close("use = 'smoothgrad'\nnoise = 0.0\nsamples = 3\ncombine = 'square'", &plain.square());
+    close("use = 'smoothgrad'\nnoise = 0.0\nsamples = 3\ncombine = 'variance'", &plain.zeros_like());
+}
+
+#[test]
+fn every_imputer_replaces_what_is_removed_and_nothing_else() {
+    let statistics = statistics();
+    let (model, x) = (model(), Tensor::rand([2, 2, SIDE, SIDE], (Kind::Double, Device::Cpu)));
+    drop(model);
+    let removed = Tensor::zeros([2, 1, SIDE, SIDE], (Kind::Bool, Device::Cpu));
+    let _ = removed.narrow(2, 0, 3).fill_(1);
+    for entry in imputers::ALL {
+        let section = Section::parse("imputer", "").unwrap();
+        let imputer: Arc<dyn Imputer> = (entry.read)(&section).unwrap();
+        let changed = imputer.impute(&x, &removed, &statistics).unwrap();
+        assert_eq!(changed.narrow(2, 3, SIDE - 3), x.narrow(2, 3, SIDE - 3), "{}", entry.name);
+        let fill = imputer.reference(&x, &statistics).unwrap();
+        assert_eq!(fill.size(), x.size());
+        assert_eq!(changed.narrow(2, 0, 3), fill.narrow(2, 0, 3), "{}", entry.name);
+    }
+}
+
+fn given<'a>(scene: Scene<'a>, map: Tensor) -> Given<'a> {
+    let cost = Cost { examples: scene.len(), together: 1, ..Cost::default() };
+    Given { scene, attribution: map.unsqueeze(1), unit: Unit::Pixel, map: Default::default(), cost }
+}
+
+fn metric(text: &str) -> Arc<dyn Metric> {
+    let section = Section::parse("metric", text).unwrap();
+    let chosen = metrics::read(&section);
+    assert!(!section.has_mistakes(), "{}", section.mistakes());
+    chosen.unwrap().method
+}
+
+fn values(metric: &dyn Metric, given: &Given, measure: &str) -> Vec<f64> {
+    let scores = metric.score(given).unwrap();
+    scores.measures.into_iter().find(|values| values.measure == measure).unwrap().values
+}
+
+#[test]
+fn every_metric_scores_each_example_alone_as_in_a_batch_and_keeps_its_word_on_measures() {
+    let (model, statistics) = (model(), statistics());
+    let map = Tensor::rand([5, SIDE, SIDE], (Kind::Double, Device::Cpu));
+    for entry in metrics::ALL {
+        let metric = metric(&format!("use = '{}'", entry.name));
+        let whole = metric.score(&given(scene(&model, &statistics, 5, 1000), map.shallow_clone())).unwrap();
+        let promised: Vec<&str> = metric.measures().iter().map(|measure| measure.name).collect();
+        assert_eq!(whole.measures.iter().map(|values| values.measure).collect::<Vec<_>>(), promised, "{}", entry.name);
+        for values in &whole.measures {
+            assert_eq!(values.values.len(), 5 * values.at.len(), "{} {}", entry.name, values.measure);
+        }
+        for example in 0..5 {
+            let part = scene(&model, &statistics, 5, 2).part(example..example + 1).unwrap();
+            let alone = metric.score(&given(part, map.narrow(0, example as i64, 1))).unwrap();
+            for (whole, alone) in
+                whole.measures.iter().zip(&alone.measures).filter(|(whole, _)| whole.measure != "seconds")
+            {
+                let points = whole.at.len();
+                let pairs = whole.values[example * points..(example + 1) * points].iter().zip(&alone.values);
+                let apart = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+                assert!(apart < 1e-12, "{} {}: {apart}", entry.name, whole.measure);
+            }
+        }
+    }
+}
+
+#[test]
+fn pointing_game_oracle_hits_inverted_oracle_misses_random_scores_its_chance_and_a_constant_is_invalid() {
+    let (model, statistics) = (model(), statistics());
+    let game = metric("use = 'pointing-game'");
+    let count = 2000;
+    let truth = scene(&model, &statistics, count, 1000).truth.unwrap().to_kind(Kind::Double);
+    let hits =
+        |map: &Tensor| values(&*game, &given(scene(&model, &statistics, count, 1000), map.shallow_clone()), "hit");
+    let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
+    assert_eq!(mean(hits(&truth)), 1.0);
+    assert_eq!(mean(hits(&(1.0 - &truth))), 0.0);
+    assert!(hits(&truth.ones_like()).iter().all(|hit| hit.is_nan()));
+    // 6 of 64 pixels are truth: 2000 draws of a 0/1 variable with mean .094 have a standard error of .0065.
+    let random = mean(hits(&Tensor::rand_like(&truth)));
+    assert!((random - 6.0 / 64.0).abs() < 4.0 * 0.0065, "{random}");
+    let chance = values(&*game, &given(scene(&model, &statistics, 1, 1), truth.narrow(0, 0, 1)), "chance");
+    assert_eq!(chance, [6.0 / 64.0]);
+}
+
+/// On an additive linear model, removing by w_i (x_i - fill_i) is optimal for the logit, and the inverse order is worst.
+#[test]
+fn deletion_of_a_linear_model_is_best_in_the_order_of_its_contributions() {
+    let section = Section::parse("model", "layers = [\"flatten\", { linear = { out = 3 } }]").unwrap();
+    let graph = layers::read(&section, &[2, SIDE, SIDE], Some(3)).unwrap();
+    let noise = Noise::new(9);
+    let draw = |spec: &explainbench::model::WeightSpec| {
+        noise.purpose(&spec.name).normal(&[0], &spec.shape, Kind::Double, Device::Cpu).unwrap().squeeze_dim(0)
+    };
+    let weights: Vec<Tensor> = graph.weights.iter().map(draw).collect();
+    let rows = weights[0].view([3, 2, SIDE, SIDE]);
+    let model = Model::new(Arc::new(graph), weights).unwrap();
+    let statistics = statistics();
+    for (imputer, fill) in [("black", [0.0, 0.0]), ("mean", [0.4, 0.6])] {
+        let deletion = metric(&format!("use = 'deletion'\nscore = 'logit'\nstep = 3\nimputer = '{imputer}'"));
+        let scene = || scene(&model, &statistics, 8, 100);
+        let fill = Tensor::from_slice(&fill).view([1, 2, 1, 1]);
+        let contribution =
+            (rows.index_select(0, &scene().target) * (scene().x - fill)).sum_dim_intlist(1, false, Kind::Double);
+        let auc = |map: &Tensor| values(&*deletion, &given(scene(), map.shallow_clone()), "auc");
+        let (best, worst) = (auc(&contribution), auc(&-&contribution));
+        for trial in 0..20 {
+            let ids: Vec<u64> = (0..8).collect();
+            let other = auc(&Noise::new(trial).normal(&ids, &[SIDE, SIDE], Kind::Double, Device::Cpu).unwrap());
+            for example in 0..8 {
+                assert!(best[example] <= other[example] && other[example] <= worst[example]);
+            }
+        }
+    }
+}
+
+#[test]
+fn ties_are_broken_at_random_the_same_for_every_contender_or_in_order() {
+    let (model, statistics) = (model(), statistics());
+    let flat = Tensor::zeros([4, SIDE, SIDE], (Kind::Double, Device::Cpu));
+    let auc = |text: &str, map: &Tensor| {
+        values(&*metric(text), &given(scene(&model, &statistics, 4, 100), map.shallow_clone()), "auc")
+    };
+    let random = "use = 'deletion'";
+    assert_eq!(auc(random, &flat), auc(random, &(&flat + 1.0)));
+    // In order: the same as a map that falls from the first pixel to the last.
+    let falling =
+        -Tensor::arange(SIDE * SIDE, (Kind::Double, Device::Cpu)).view([1, SIDE, SIDE]).expand([4, SIDE, SIDE], false);
+    let stable = "use = 'deletion'\nties = 'stable'";
+    assert_eq!(auc(stable, &flat), auc(random, &falling));
+    assert_ne!(auc(random, &flat), auc(stable, &flat));
+}
+
+#[test]
+fn directions_are_stated_for_every_measure_that_ranks() {
+    let ranked: Vec<(&str, &str, Direction)> = metrics::ALL
+        .iter()
+        .flat_map(|entry| {
+            let measures = metric(&format!("use = '{}'", entry.name)).measures();
+            measures.into_iter().map(|measure| (entry.name, measure.name, measure.direction)).collect::<Vec<_>>()
+        })
+        .filter(|(_, _, direction)| *direction != Direction::None)
+        .collect();
+    let expected = [
+        ("deletion", "auc", Direction::Lower),
+        ("deletion", "curve", Direction::Lower),
+        ("pointing-game", "hit", Direction::Higher),
+    ];
+    assert_eq!(ranked, expected);
+}

@@ -1,0 +1,125 @@
+//! Numbers made by other programs: attributions and curves of a LeNet, in float64 (`tests/reference/README.md`).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use explainbench::config::Section;
+use explainbench::explainers::{self, Scene, Unit};
+use explainbench::imputers::Statistics;
+use explainbench::metrics::{self, Given};
+use explainbench::model::{Model, layers, weights};
+use explainbench::noise::Noise;
+use explainbench::tensor_file::TensorFile;
+use tch::{Device, Kind, Tensor};
+
+/// Agreement is asked for to this share of the reference's largest absolute value.
+const TOLERANCE: f64 = 1e-5;
+
+pub const LENET: &str = r#"
+layers = [
+    { name = "conv1", conv2d = { out = 16, kernel = 5 } }, "relu", { max_pool2d = { kernel = 2 } },
+    { name = "conv2", conv2d = { out = 32, kernel = 5 } }, "relu", { max_pool2d = { kernel = 2 } },
+    "flatten",
+    { name = "fc1", linear = { out = 128 } }, "relu", { name = "fc2", linear = { out = 10 } },
+]
+"#;
+
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference")
+}
+
+fn reference(name: &str) -> Tensor {
+    let tensor = TensorFile::open(&folder().join("lenet.reference.safetensors")).unwrap().tensor(name).unwrap();
+    if tensor.kind() == Kind::Float { tensor.to_kind(Kind::Double) } else { tensor }
+}
+
+pub fn lenet() -> Model {
+    let section = Section::parse("lenet.toml", LENET).unwrap();
+    let graph = layers::read(&section, &[1, 28, 28], Some(10)).unwrap();
+    let file = folder().join("lenet.weights.safetensors");
+    let tensors = weights::read(&graph, &file, Kind::Double, Device::Cpu).unwrap();
+    Model::new(Arc::new(graph), tensors).unwrap()
+}
+
+/// The reference's images and targets, in chunks of `chunk` rows.
+pub fn scene<'a>(model: &'a Model, statistics: &'a Statistics, chunk: usize) -> Scene<'a> {
+    let x = reference("x");
+    Scene {
+        model,
+        target: reference("target").to_kind(Kind::Int64),
+        truth: None,
+        ids: (0..x.size()[0] as u64).collect(),
+        x,
+        noise: Noise::new(0),
+        statistics,
+        chunk,
+        differentiable: false,
+    }
+}
+
+pub fn explainer(text: &str) -> explainers::Contender {
+    let section = Section::parse("explainer", text).unwrap();
+    let contender = explainers::read(&section);
+    assert!(!section.has_mistakes(), "{}", section.mistakes());
+    contender.unwrap()
+}
+
+pub fn statistics() -> Statistics {
+    Statistics { mean: Tensor::from_slice(&[0.1]) }
+}
+
+fn assert_close(what: &str, ours: &Tensor, theirs: &Tensor) {
+    assert_eq!(ours.size(), theirs.size(), "{what}");
+    let apart = (ours - theirs).abs().max().double_value(&[]);
+    let largest = theirs.abs().max().double_value(&[]);
+    assert!(largest > 0.0 && apart <= TOLERANCE * largest, "{what}: {apart:e} apart, largest value {largest}");
+}
+
+#[test]
+fn attributions_of_lenet_agree_with_the_reference() {
+    let (model, statistics) = (lenet(), statistics());
+    let scene = scene(&model, &statistics, 100);
+    for (text, name) in [
+        ("use = 'gradient'", "attr.gradient"),
+        ("use = 'input-x-gradient'", "attr.input_x_gradient"),
+        ("use = 'integrated-gradients'\nsteps = 64", "attr.integrated_gradients_n64_midpoint_zero_baseline"),
+        (
+            "use = 'integrated-gradients'\nsteps = 64\nrule = 'gauss-legendre'",
+            "attr.integrated_gradients_n64_gausslegendre_zero_baseline",
+        ),
+    ] {
+        let ours = explainer(text).chosen.method.explain(&scene).unwrap();
+        assert_close(name, &ours.values, &reference(name));
+    }
+}
+
+#[test]
+fn the_deletion_curve_of_lenet_agrees_with_the_reference() {
+    let (model, statistics) = (lenet(), statistics());
+    let contender = explainer("use = 'gradient'\nmap = { channels = 'sum', sign = 'absolute' }");
+    let scene = scene(&model, &statistics, 100);
+    let attribution = contender.chosen.method.explain(&scene).unwrap().values;
+    let given = Given { scene, attribution, unit: Unit::Element, map: contender.map, cost: Default::default() };
+    let section = Section::parse("metric", "use = 'deletion'\nstep = 28\nties = 'stable'").unwrap();
+    let metric = metrics::read(&section).unwrap();
+    let scores = metric.method.score(&given).unwrap();
+    let curve = scores.measures.iter().find(|values| values.measure == "curve").unwrap();
+    let auc = scores.measures.iter().find(|values| values.measure == "auc").unwrap();
+    let ours = Tensor::from_slice(&curve.values).view([-1, curve.at.len() as i64]);
+    assert_close("curve", &ours, &reference("curve.deletion_absgradient"));
+    assert_close("auc", &Tensor::from_slice(&auc.values), &reference("auc.deletion_absgradient"));
+}
+
+#[test]
+fn steps_auto_meet_the_completeness_tolerance() {
+    let (model, statistics) = (lenet(), statistics());
+    let scene = scene(&model, &statistics, 1000);
+    let ours = explainer("use = 'integrated-gradients'\nsteps = 'auto'\ntolerance = 0.002");
+    let sum =
+        ours.chosen.method.explain(&scene).unwrap().values.sum_dim_intlist([1, 2, 3].as_slice(), false, Kind::Double);
+    let logit = |x: &Tensor| model.scores(x, &scene.target, explainbench::model::Score::Logit).unwrap();
+    let difference = logit(&scene.x) - logit(&scene.x.zeros_like());
+    let gap = (sum - &difference).abs() / difference.abs().clamp_min(1.0);
+    let gap = gap.max().double_value(&[]);
+    assert!(gap <= 0.002, "{gap}");
+}
