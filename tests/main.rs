@@ -3,6 +3,7 @@
 mod architecture;
 mod conformance;
 mod coverage;
+mod readme;
 mod reference;
 
 /// Tests have no `main` that could ready the native libraries, so the loader does, before the first test.

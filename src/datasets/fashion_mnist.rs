@@ -1,4 +1,11 @@
-//! Fashion-MNIST: pictures of clothes, 28x28, in the same four IDX files as MNIST.
+//! # Definition
+//! Fashion-MNIST: pictures of clothes, 28x28, in 10 classes, in the same four IDX files as MNIST.
+//!
+//! # Parameters
+//! - `folder`: where the files lie in the data folder (`fashion-mnist` or `FashionMNIST/raw`, whichever is there).
+//!
+//! # Reference
+//! Xiao, Rasul and Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms", 2017.
 
 use std::sync::Arc;
 

@@ -1,4 +1,11 @@
-//! MNIST: handwritten digits, 28x28, from its four IDX files.
+//! # Definition
+//! MNIST: handwritten digits, 28x28, in 10 classes, from its four IDX files, gzipped or not.
+//!
+//! # Parameters
+//! - `folder`: where the files lie in the data folder (`mnist`, `MNIST/raw` or `mnist10k`, whichever is there).
+//!
+//! # Reference
+//! LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition", Proc. IEEE, 1998.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

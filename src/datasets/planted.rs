@@ -1,7 +1,21 @@
-//! Images whose class is decided by a small glyph at a known place, so that it is known what an explanation must find.
+//! # Definition
+//! Images whose class is decided by a small glyph at a known place, so that it is known what an explanation must find. The
+//! glyph is drawn over a carrier, an image of another dataset or a random texture, which is drawn independently of the class
+//! and therefore says nothing about it. Carriers have values in [0, 1 - `contrast`], the glyph's pixels are 1 in every
+//! channel. The truth of an image is the glyph's box, and as mask the pixels it lights. The classes are as frequent as each
+//! other, to within one image.
 //!
-//! The glyph is drawn over a carrier, an image of another dataset or a random texture, which is drawn independently of the
-//! class and therefore says nothing about it.
+//! # Parameters
+//! - `of` (grey texture): a dataset whose images are the carriers, training images for training, test images for testing.
+//! - `size` (16, or the carriers' longer side if that is more): side of the canvas; smaller carriers lie at random places.
+//! - `classes` (4), `cue` (4): number of glyphs, and the side of a glyph's box in pixels.
+//! - `contrast` (0.5): the part of the brightness range that only glyphs use.
+//! - `place` ("random"): "random", "corner" or "center".
+//! - `distractor` (false): whether a glyph of no class is drawn elsewhere, as bright as the one that counts.
+//! - `train` (1500), `test` (500), `seed` (0): how many images, and which.
+//!
+//! # Reference
+//! Yang and Kim, "Benchmarking Attribution Methods with Relative Feature Importance", 2019 (the idea of pasted evidence).
 
 mod glyphs;
 mod place;
@@ -39,16 +53,7 @@ pub const ENTRY: Entry<dyn Source> = Entry {
     read: |section| Some(Arc::new(Planted::read(section)?)),
 };
 
-/// A carrier with values in [0, 1 - `contrast`], then the glyph's pixels set to 1 in every channel.
-///
-/// The truth of an image is the glyph's box, and as mask the pixels it lights. The classes are as frequent as each other,
-/// to within one image.
-///
-/// Parameters: `of`, a dataset whose images are the carriers, training images for training and test images for testing
-/// (default: grey texture); `size` of the square canvas (default: 16, or the carriers' longer side if that is more; smaller
-/// carriers lie at random places on black); `classes`; `cue`, the side of the glyph's box in pixels; `contrast`, the part of
-/// the brightness range that only glyphs use; `place` of the glyph: random, corner or center; `distractor`, whether a glyph
-/// of no class is drawn elsewhere; the numbers of `train` and `test` images; `seed`.
+/// See the head of this file for what each parameter means.
 struct Planted {
     of: Option<Chosen<dyn Source>>,
     size: Option<usize>,

@@ -1,4 +1,14 @@
-//! Images of one's own, from a safetensors file: `x` [N, C, H, W], `y` [N] and, where it is known, `mask` [N, H, W].
+//! # Definition
+//! Images of one's own, from a safetensors file: `x` [N, C, H, W] in [0, 1] or as bytes, `y` [N] and, where it is known,
+//! `mask` [N, H, W].
+//!
+//! # Parameters
+//! - `file`: the file, from the suite's folder.
+//! - `test_file`: a second one with the test images; without it a share `test` (0.2) of the first is held out, by `seed` (0).
+//! - `classes`: how many classes there are, where the labels do not show it.
+//!
+//! # Reference
+//! Whoever made the file.
 
 use std::path::PathBuf;
 use std::sync::Arc;
