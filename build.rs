@@ -2,8 +2,11 @@
 
 use std::{env, fs, path::Path};
 
-// The compiler stops at this line, before torch-sys is built, where libtorch is missing.
-const _: &str = include_str!(concat!(env!("LIBTORCH"), "/include/torch/csrc/api/include/torch/version.h")); // not found? run `make setup`
+// Where libtorch is missing, the compiler stops here, often before torch-sys fails at length.
+const _: &str = include_str!(concat!(
+    env!("LIBTORCH"), // not there? Run `make setup`.
+    "/include/torch/headeronly/version.h"
+));
 
 fn main() -> Result<(), String> {
     println!("cargo:rerun-if-changed=build.rs");

@@ -21,8 +21,9 @@ unsafe extern "C" {
 /// Readies the libraries for worker threads that compute independently: one thread for each operation, in libtorch and
 /// in OpenBLAS.
 ///
-/// libtorch's matrix products bind to OpenBLAS, which ignores libtorch's own setting and whose results depend on how
-/// many threads happen to be free. To be called before the first tensor; further calls set the same again.
+/// libtorch's matrix products run in OpenBLAS where the loader meets it before libtorch's own BLAS (`blas_in_use`).
+/// OpenBLAS ignores libtorch's setting, and with two threads it rounds otherwise than with one. To be called before the
+/// first tensor; further calls set the same again.
 pub fn init() {
     static INTEROP: Once = Once::new();
     openblas_set_num_threads(1);

@@ -340,6 +340,17 @@ fn ties_are_broken_at_random_the_same_for_every_contender_or_in_order() {
 }
 
 #[test]
+fn a_map_that_is_not_finite_is_invalid_for_that_example_alone() {
+    let (model, statistics) = (model(), statistics());
+    let map = Tensor::rand([3, SIDE, SIDE], (Kind::Double, Device::Cpu));
+    let _ = map.get(1).get(0).get(0).fill_(f64::NAN);
+    for (text, measure) in [("use = 'deletion'", "auc"), ("use = 'pointing-game'", "hit")] {
+        let scored = values(&*metric(text), &given(scene(&model, &statistics, 3, 100), map.shallow_clone()), measure);
+        assert_eq!(scored.iter().map(|value| value.is_nan()).collect::<Vec<_>>(), [false, true, false], "{text}");
+    }
+}
+
+#[test]
 fn directions_are_stated_for_every_measure_that_ranks() {
     let ranked: Vec<(&str, &str, Direction)> = metrics::ALL
         .iter()

@@ -82,8 +82,14 @@ impl Metric for Deletion {
         let pixels = (size[2] * size[3]) as usize;
         let points = self.points(size[2], size[3]);
         let removed_at = |point: usize| (point * self.step(size[3])).min(pixels);
-        let ranks = self.ranks(&given.pixel_map()?, scene)?;
-        let curve = self.curve(scene, &ranks, points, &removed_at)?;
+        let map = given.pixel_map()?;
+        let ranks = self.ranks(&map, scene)?;
+        let mut curve = self.curve(scene, &ranks, points, &removed_at)?;
+        // A map that is not finite everywhere ranks nothing.
+        let finite = Vec::<bool>::try_from(map.f_isfinite()?.f_flatten(1, 2)?.f_all_dim(1, false)?)?;
+        for (curve, _) in curve.chunks_mut(points).zip(finite).filter(|(_, finite)| !finite) {
+            curve.fill(f64::NAN);
+        }
         let at: Vec<f64> = (0..points).map(|point| removed_at(point) as f64 / pixels as f64).collect();
         let auc = curve.chunks(points).map(|curve| area(&at, curve)).collect();
         Ok(Scores {

@@ -1,0 +1,31 @@
+# `make demo` and `make test` set everything up by themselves; afterwards plain cargo commands work too.
+
+.PHONY: help setup demo test bench lint readme
+
+help:
+	@echo 'make demo    set up, run the quickstart suite, write its report'
+	@echo 'make test    set up, run all tests'
+	@echo 'make setup   system packages and libtorch; quick when there is nothing to do'
+	@echo 'make bench   set up, time the hot paths'
+	@echo 'make lint    set up, check the format and the lints'
+	@echo 'make readme  run the quickstart suite, put its results and the list of methods into the README'
+
+setup:
+	@scripts/setup
+
+demo: setup
+	cargo run --release -- run suites/quickstart.toml
+	@echo 'The report is in reports/quickstart/ (start with report.md).'
+
+test: setup
+	cargo test
+
+bench: setup
+	cargo bench
+
+lint: setup
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+
+readme: demo
+	scripts/readme
