@@ -87,7 +87,13 @@ impl Bench {
     fn bare(&self, x: &Tensor) -> Tensor {
         let w = self.model.weights();
         let conv = |x: &Tensor, i: usize| {
-            x.conv2d(&w[i], Some(&w[i + 1]), [1, 1], [0, 0], [1, 1], 1).relu().max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)
+            x.conv2d(&w[i], Some(&w[i + 1]), [1, 1], [0, 0], [1, 1], 1).relu().max_pool2d(
+                [2, 2],
+                [2, 2],
+                [0, 0],
+                [1, 1],
+                false,
+            )
         };
         let features = conv(&conv(x, 0), 2).flatten(1, -1);
         features.linear(&w[4], Some(&w[5])).relu().linear(&w[6], Some(&w[7]))
@@ -149,7 +155,9 @@ fn compare(criterion: &mut Criterion, name: &str, harness: impl Fn(), bare: impl
         .collect();
     ratios.sort_by(f64::total_cmp);
     let (low, median, high) = (ratios[0], ratios[PAIRS / 2], ratios[PAIRS - 1]);
-    println!("{name}: harness / bare = {median:.3} (of {PAIRS} pairs; {low:.3} to {high:.3}), bare in chunks of {chunk}\n");
+    println!(
+        "{name}: harness / bare = {median:.3} (of {PAIRS} pairs; {low:.3} to {high:.3}), bare in chunks of {chunk}\n"
+    );
 }
 
 fn main() {

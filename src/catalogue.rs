@@ -48,21 +48,20 @@ impl<T: ?Sized> Clone for Chosen<T> {
 
 /// Reads `use = ".."` and the chosen entry's parameters from `section`; `kind` is what an entry is called in messages.
 pub fn choose<T: ?Sized>(section: &Section, kind: &str, all: &[Entry<T>]) -> Option<Chosen<T>> {
-    let name: String = section.required("use")?;
+    let names = || all.iter().map(|entry| entry.name);
+    let one_of = format!("one of: {}", names().collect::<Vec<_>>().join(", "));
+    let name: String = section.required_if("use", |_| true, &one_of)?;
     let Some(entry) = all.iter().find(|entry| entry.name == name) else {
-        let names = || all.iter().map(|entry| entry.name);
-        section.mistake(
-            "use",
-            format!("there is no {kind} `{name}`"),
-            Some(format!("one of: {}", names().collect::<Vec<_>>().join(", "))),
-            suggest(&name, names()).map(|near| format!("did you mean `{near}`?")),
-        );
+        let help = suggest(&name, names()).map(|near| format!("did you mean `{near}`?"));
+        section.mistake("use", format!("there is no {kind} `{name}`"), Some(one_of), help);
         return None;
     };
     // Recorded before the parameters are read, so that a wrapper's settings hold those of what it wraps, revision included.
     section.record("use", &identity_of(entry));
-    let method = (entry.read)(section)?;
+    let method = (entry.read)(section);
+    // Whether or not it could be read: the key that it lacks may be there, misspelt.
     section.finish();
+    let method = method?;
     let settings = section.settings();
     let identity = settings.canonical();
     Some(Chosen { entry: entry.name, summary: entry.summary, settings, identity, method })

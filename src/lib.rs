@@ -17,8 +17,8 @@ pub mod error;
 pub mod native;
 
 pub mod noise;
-pub mod tensor_file;
 pub mod stats;
+pub mod tensor_file;
 
 pub mod config;
 

@@ -3,6 +3,7 @@
 mod architecture;
 mod conformance;
 mod coverage;
+mod mistakes;
 mod readme;
 mod reference;
 

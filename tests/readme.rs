@@ -43,9 +43,8 @@ fn the_suite_is_valid_and_short() {
     assert!(lines <= 15, "{lines} lines");
     let suite = explainbench::suite::read("README.md", suite, &DataFolder::new(None));
     let suite = suite.unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    assert_eq!(suite.explainers.iter().map(|row| row.label.as_str()).collect::<Vec<_>>(), [
-        "smoothgrad[samples=5]",
-        "smoothgrad[samples=50]",
-        "random"
-    ]);
+    assert_eq!(
+        suite.explainers.iter().map(|row| row.label.as_str()).collect::<Vec<_>>(),
+        ["smoothgrad[samples=5]", "smoothgrad[samples=50]", "random"]
+    );
 }

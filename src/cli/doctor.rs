@@ -57,7 +57,8 @@ fn cuda() -> String {
 
 fn data(arguments: &Arguments) -> String {
     match arguments.places.data().path {
-        None => "no folder given (--data DIR or EXPLAINBENCH_DATA): only the built-in `digits` and what is made of it".to_string(),
+        None => "no folder given (--data DIR or EXPLAINBENCH_DATA): only the built-in `digits` and what is made of it"
+            .to_string(),
         Some(folder) => match std::fs::read_dir(&folder) {
             Err(error) => format!("{}: {error}", folder.display()),
             Ok(entries) => {

@@ -67,8 +67,10 @@ impl Places {
         if let Some(folder) = &self.store {
             return Ok(folder.clone());
         }
-        let here = std::env::current_dir().map_err(|error| Error::new(format!("there is no current folder: {error}")))?;
-        let root = here.ancestors().find(|folder| folder.join(".explainbench").is_dir() || folder.join(".git").exists());
+        let here =
+            std::env::current_dir().map_err(|error| Error::new(format!("there is no current folder: {error}")))?;
+        let root =
+            here.ancestors().find(|folder| folder.join(".explainbench").is_dir() || folder.join(".git").exists());
         Ok(root.unwrap_or(&here).join(".explainbench"))
     }
 }

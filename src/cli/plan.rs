@@ -92,20 +92,23 @@ impl Estimate {
                     self.passes += (recipe.epochs * described.train) as u64;
                 }
                 let graph = suite.network(train.dataset, train.model);
-                let weights = graph.map_or(0, |n| n.graph.weights.iter().map(|w| w.shape.iter().product::<i64>() as u64).sum());
+                let weights =
+                    graph.map_or(0, |n| n.graph.weights.iter().map(|w| w.shape.iter().product::<i64>() as u64).sum());
                 self.passes += (described.train + described.test) as u64;
                 self.bytes += 4 * weights + 8 * (described.train + described.test) as u64;
             }
             Task::Explain(explain) => {
                 let method = &suite.explainers[explain.explainer].value.chosen.method;
                 let available = if explain.images.split == SplitName::Test { described.test } else { described.train };
-                let images = explain.images.count.min(available).saturating_sub(explain.block * BLOCK).min(BLOCK) as u64;
-                self.passes += if method.role() == crate::explainers::Role::Explainer { images * method.rows() as u64 } else { 0 };
+                let images =
+                    explain.images.count.min(available).saturating_sub(explain.block * BLOCK).min(BLOCK) as u64;
+                self.passes +=
+                    if method.role() == crate::explainers::Role::Explainer { images * method.rows() as u64 } else { 0 };
                 self.bytes += images * elements * 4;
             }
             Task::Score(score) => {
                 let table = &suite.metrics[score.metric].value;
-                let images = table.images.count.min(described.test.max(described.train)) as u64;
+                let images = score.images.count.min(described.test.max(described.train)) as u64;
                 let rows = table.metric.method.rows(&described.shape) as u64;
                 self.passes += images * rows;
                 self.bytes += images * 8 * (rows + 2);

@@ -52,8 +52,13 @@ const ROUNDS: usize = 10;
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let start = Instant::now();
     crate::native::init();
-    let session =
-        Session::open(&arguments.suite, &arguments.places, &arguments.only, arguments.limit, arguments.fresh.as_deref())?;
+    let session = Session::open(
+        &arguments.suite,
+        &arguments.places,
+        &arguments.only,
+        arguments.limit,
+        arguments.fresh.as_deref(),
+    )?;
     let device = crate::native::device(&arguments.device)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = arguments.workers.unwrap_or(if device == tch::Device::Cpu { cores } else { 1 });

@@ -20,7 +20,13 @@ pub struct Session {
 
 impl Session {
     /// Reads the suite first: its mistakes are answered before a store is made.
-    pub fn open(path: &Path, places: &Places, only: &[String], limit: Option<usize>, fresh: Option<&str>) -> Result<Self> {
+    pub fn open(
+        path: &Path,
+        places: &Places,
+        only: &[String],
+        limit: Option<usize>,
+        fresh: Option<&str>,
+    ) -> Result<Self> {
         let data = places.data();
         let mut suite = suite::load(path, &data)?;
         suite.keep_only(only)?;

@@ -29,6 +29,31 @@ impl Section {
         self.0.collector.add(self.0.header.clone(), message, expected, help);
     }
 
+    /// A mistake of the table, which cannot do without the key.
+    pub fn lacks(&self, key: &str, expected: &str) {
+        let message = format!("`{}` lacks `{key}`", self.name());
+        self.mistake_at_header(message, Some(format!("`{key}`, {expected}")), None);
+    }
+
+    /// A mistake at one item, counted from 0, of the list that the key holds.
+    pub fn mistake_at_item(
+        &self,
+        key: &str,
+        index: usize,
+        message: impl Into<String>,
+        expected: Option<String>,
+        help: Option<String>,
+    ) {
+        let item = self.field(key).and_then(|field| match &field.node.content {
+            Content::Array(items) => items.get(index),
+            _ => None,
+        });
+        match item {
+            Some(item) => self.0.collector.add(item.span.clone(), message, expected, help),
+            None => self.mistake(key, message, expected, help),
+        }
+    }
+
     /// Makes a mistake of every key that was never asked for. Sections below finish themselves.
     pub fn finish(&self) {
         let asked = self.0.asked.borrow();
@@ -113,7 +138,8 @@ error: unknown key `cuont`
         images.mistake("count", "absent value", None, None);
         images.mistake_at_key("count", "absent key", None, None);
         images.mistake_at_header("header", None, None);
+        images.mistake_at_item("split", 0, "no list", None, None);
         let spans: Vec<_> = root.mistakes().iter().map(|mistake| mistake.span.clone()).collect();
-        assert_eq!(spans, [0..8, 0..8, 0..8, 9..14, 17..23]);
+        assert_eq!(spans, [0..8, 0..8, 0..8, 9..14, 17..23, 17..23]);
     }
 }

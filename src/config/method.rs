@@ -36,7 +36,7 @@ impl Section {
             None => Node { span: self.header().clone(), content: Content::Text(default.to_string()) },
         };
         if !matches!(node.content, Content::Text(_)) {
-            self.mistake(key, format!("`{key}` cannot be this"), Some(format!("a name, or a table with `{inner}`")), None);
+            self.refuse(key, &node, &node, &format!("a name, or a table with `{inner}`"));
             return None;
         }
         let field = Field { key: inner.to_string(), key_span: node.span.clone(), node };
@@ -45,11 +45,27 @@ impl Section {
         Some(section)
     }
 
-    /// A path, as it is from the folder of the file that names it.
+    /// The path of a file that is there, which the key names as seen from the folder of the file that holds the key.
     pub fn file(&self, key: &str) -> Option<PathBuf> {
         let path: PathBuf = self.optional(key)?;
         let folder = Path::new(self.source_path()).parent().unwrap_or(Path::new(""));
-        Some(folder.join(path))
+        let path = folder.join(path);
+        // Not just anything that exists: reading a pipe would wait for ever.
+        let there = path.is_file();
+        if !there {
+            let from = if folder == Path::new("") { Path::new("the current folder") } else { folder };
+            let expected = format!("the path of a file, seen from {}", from.display());
+            self.mistake(key, format!("there is no file {}", path.display()), Some(expected), None);
+        }
+        there.then_some(path)
+    }
+
+    /// As `file`; where the key is absent, a mistake at the header.
+    pub fn required_file(&self, key: &str) -> Option<PathBuf> {
+        if !self.has(key) {
+            self.lacks(key, PathBuf::EXPECTED);
+        }
+        self.file(key)
     }
 }
 
@@ -59,15 +75,29 @@ mod tests {
 
     #[test]
     fn a_word_stands_for_a_table_and_a_table_for_itself() {
-        let root = Section::parse("folder/a.toml", "a = 'x'\nb = { use = 'y', n = 2 }\nc = 3\nfile = 'w.bin'\n").unwrap();
+        let root = Section::parse("a.toml", "a = 'x'\nb = { use = 'y', n = 2 }\nc = 3\n").unwrap();
         for (key, expected) in [("a", "x"), ("b", "y"), ("absent", "z")] {
             let section = root.word_or_table(key, "use", "z").unwrap();
             assert_eq!(section.required::<String>("use").as_deref(), Some(expected));
         }
         assert!(!root.has_mistakes());
-        assert_eq!(root.file("file"), Some(PathBuf::from("folder/w.bin")));
         assert!(root.word_or_table("c", "use", "z").is_none());
-        assert!(root.has_mistakes());
+        assert!(root.mistakes().to_string().contains("`c` cannot be 3"));
+    }
+
+    #[test]
+    fn a_file_is_found_from_the_folder_of_the_file_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("w.bin"), []).unwrap();
+        let suite = folder.path().join("a.toml");
+        let root = Section::parse(&suite.display().to_string(), "there = 'w.bin'\nabsent = 'v.bin'\nfolder = '.'\n");
+        let root = root.unwrap();
+        assert_eq!(root.required_file("there"), Some(folder.path().join("w.bin")));
+        assert!(root.check().is_ok());
+        assert_eq!((root.file("absent"), root.file("folder"), root.required_file("weights")), (None, None, None));
+        let messages: Vec<String> = root.mistakes().iter().map(|mistake| mistake.message.clone()).collect();
+        assert!(messages[0].ends_with("lacks `weights`") && messages[1].starts_with("there is no file"));
+        assert_eq!(messages.len(), 3);
     }
 
     #[test]

@@ -23,18 +23,27 @@ impl Section {
 
     /// The value if the key is there. It then counts as differing from the default.
     pub fn optional<T: Value>(&self, key: &str) -> Option<T> {
-        let value = self.read(key, |_| true, T::EXPECTED)?;
+        self.optional_if(key, |_| true, T::EXPECTED)
+    }
+
+    /// The value if the key is there and `ok` accepts it; otherwise a mistake that names what was `expected`.
+    pub fn optional_if<T: Value>(&self, key: &str, ok: impl Fn(&T) -> bool, expected: &str) -> Option<T> {
+        let value = self.read(key, ok, expected)?;
         self.note_value(key, &value, false);
         Some(value)
     }
 
     /// The value; where the key is absent, a mistake at the header.
     pub fn required<T: Value>(&self, key: &str) -> Option<T> {
+        self.required_if(key, |_| true, T::EXPECTED)
+    }
+
+    /// The value if `ok` accepts it; otherwise, and where the key is absent, a mistake that names what was `expected`.
+    pub fn required_if<T: Value>(&self, key: &str, ok: impl Fn(&T) -> bool, expected: &str) -> Option<T> {
         if !self.has(key) {
-            let message = format!("`{}` lacks `{key}`", self.name());
-            self.mistake_at_header(message, Some(format!("`{key}`, {}", T::EXPECTED)), None);
+            self.lacks(key, expected);
         }
-        self.optional(key)
+        self.optional_if(key, ok, expected)
     }
 
     /// What one of several words stands for.
@@ -118,7 +127,7 @@ error: `steps` cannot be 'many'
         let root = root("fractions = [0.1, [0.2], 0.3]\n");
         root.get("fractions", vec![0.5]);
         let printed = "\
-error: `fractions` cannot hold a list
+error: `fractions` cannot hold [0.2]
  --> a.toml:1:19
   |
 1 | fractions = [0.1, [0.2], 0.3]
@@ -142,6 +151,19 @@ error: `[[model]]` lacks `use`
 
 1 mistake in a.toml";
         assert_eq!(root.mistakes().to_string(), printed);
+    }
+
+    /// An optional setting means something else when absent, whatever its value: it must show in the identity.
+    #[test]
+    fn an_optional_value_is_never_a_default() {
+        let root = root("step = 1\nsize = 0\n");
+        let positive = |&number: &usize| number > 0;
+        assert_eq!(root.optional_if("step", positive, "an integer above 0"), Some(1));
+        assert_eq!(root.optional_if("size", positive, "an integer above 0"), None);
+        assert_eq!(root.required_if("count", positive, "an integer above 0"), None);
+        assert_eq!(root.settings().canonical(), "step=1");
+        let printed = root.mistakes().to_string();
+        assert!(printed.contains("`size` cannot be 0") && printed.contains("expected `count`, an integer above 0"));
     }
 
     #[test]

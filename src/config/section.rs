@@ -96,6 +96,31 @@ impl Section {
         self.items(key, false).into_iter().filter_map(table).collect()
     }
 
+    /// As `sections`, but none at all is a mistake.
+    pub fn required_sections(&self, key: &str) -> Vec<Section> {
+        let expected = format!("at least one table `[[{key}]]`");
+        match self.ask(key).map(|node| &node.content) {
+            None => self.mistake_at_header(format!("there is no `[[{key}]]`"), Some(expected), None),
+            Some(content) => self.refuse_empty(key, content, &expected),
+        }
+        self.sections(key)
+    }
+
+    /// The elements of an array of words and tables, at least one. None: a mistake was made.
+    pub fn required_list(&self, key: &str, expected: &str) -> Option<Vec<Item>> {
+        match self.ask(key).map(|node| &node.content) {
+            None => self.lacks(key, expected),
+            Some(content) => self.refuse_empty(key, content, expected),
+        }
+        Some(self.list(key)).filter(|items| !items.is_empty())
+    }
+
+    fn refuse_empty(&self, key: &str, content: &Content, expected: &str) {
+        if matches!(content, Content::Array(items) if items.is_empty()) {
+            self.mistake(key, format!("`{key}` is empty"), Some(expected.to_string()), None);
+        }
+    }
+
     /// The elements of an array of words and tables; empty where the key is absent.
     pub fn list(&self, key: &str) -> Vec<Item> {
         self.items(key, true)
@@ -237,6 +262,21 @@ mod tests {
         let spans: Vec<Span> = root.mistakes().iter().map(|mistake| mistake.span.clone()).collect();
         assert_eq!(spans, [10..16, 44..45]);
         assert!(root.mistakes().to_string().contains("error: `layers` cannot hold 3\n"));
+    }
+
+    #[test]
+    fn a_required_list_has_one_mistake_for_each_way_to_be_none() {
+        for (text, message) in [
+            ("", "`a.toml` lacks `layers`"),
+            ("layers = []", "`layers` is empty"),
+            ("layers = 3", "`layers` cannot be 3"),
+            ("layers = [3]", "`layers` cannot hold 3"),
+        ] {
+            let root = root(text);
+            assert!(root.required_list("layers", "a list of layers").is_none());
+            let mistakes = root.mistakes();
+            assert_eq!(mistakes.iter().map(|mistake| &mistake.message).collect::<Vec<_>>(), [message]);
+        }
     }
 
     #[test]

@@ -38,17 +38,43 @@ pub struct Field {
     pub node: Node,
 }
 
+/// What the parser says at the end of a file in which a list is still open.
+const NEVER_CLOSED: &str = "unclosed array";
+
 /// The fields of the document; all syntax errors go to the collector.
 pub(super) fn parse(collector: &Collector) -> Vec<Field> {
     let (table, errors) = DeTable::parse_recoverable(&collector.source.text);
-    for error in errors {
+    let never_closed = errors.iter().any(|error| error.message().starts_with(NEVER_CLOSED));
+    let help = |message: &str| {
+        (never_closed && message.contains("array")).then(|| "the list that began before lacks its `]`".to_string())
+    };
+    for error in without_echoes(errors, never_closed, &collector.source.text) {
         let span = error.span().unwrap_or(0..0);
         match error.message().split_once(", expected ") {
-            Some((message, expected)) => collector.add(span, message, Some(expected.to_string()), None),
-            None => collector.add(span, error.message(), None, None),
+            Some((message, expected)) => collector.add(span, message, Some(expected.to_string()), help(message)),
+            None => collector.add(span, error.message(), None, help(error.message())),
         }
     }
     fields(table.into_inner())
+}
+
+/// The parser goes on after an error, and stumbles again: later in the same line, or all the way to the end of the file
+/// where a list is never closed.
+fn without_echoes(errors: Vec<toml::de::Error>, never_closed: bool, text: &str) -> Vec<toml::de::Error> {
+    let mut kept: Vec<toml::de::Error> = Vec::new();
+    let mut last_line = None;
+    for error in errors {
+        let start = error.span().map_or(0, |span| span.start.min(text.len()));
+        let line = text.as_bytes()[..start].iter().filter(|&&byte| byte == b'\n').count();
+        let in_a_list = error.message().contains("array");
+        if last_line.replace(line) != Some(line) {
+            kept.push(error);
+        }
+        if never_closed && in_a_list {
+            break;
+        }
+    }
+    kept
 }
 
 fn fields(table: DeTable<'_>) -> Vec<Field> {
@@ -86,9 +112,9 @@ impl Node {
         const LONGEST: usize = 40;
         let written = text.get(self.span.clone()).unwrap_or_default();
         match self.content {
-            Content::Array(_) => "a list".to_string(),
             Content::Table(_) => "a table".to_string(),
             _ if written.chars().count() <= LONGEST && !written.contains(char::is_control) => written.to_string(),
+            Content::Array(_) => "this list".to_string(),
             Content::Text(_) => "such a long text".to_string(),
             _ => "such a long number".to_string(),
         }

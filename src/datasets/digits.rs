@@ -28,7 +28,7 @@ use crate::noise::Noise;
 pub const ENTRY: Entry<dyn Source> = Entry {
     name: "digits",
     summary: "1797 handwritten digits, 8x8, built in",
-    reference: "E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI 1998, doi:10.24432/C50P49 (CC BY 4.0)",
+    reference: "Alpaydin and Kaynak 1998, CC BY 4.0",
     revision: 1,
     source: concat!(include_str!("digits.rs"), include_str!("idx.rs")),
     read: |section| {

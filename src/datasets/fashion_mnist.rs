@@ -16,7 +16,7 @@ use crate::catalogue::Entry;
 pub const ENTRY: Entry<dyn Source> = Entry {
     name: "fashion-mnist",
     summary: "pictures of clothes, 28x28 (IDX files in the data folder)",
-    reference: "H. Xiao, K. Rasul, R. Vollgraf, Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms, arXiv:1708.07747, 2017",
+    reference: "Xiao et al. 2017",
     revision: 1,
     source: concat!(include_str!("fashion_mnist.rs"), include_str!("mnist.rs"), include_str!("idx.rs")),
     read: |section| {

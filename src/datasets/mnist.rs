@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 pub const ENTRY: Entry<dyn Source> = Entry {
     name: "mnist",
     summary: "handwritten digits, 28x28 (IDX files in the data folder)",
-    reference: "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, Gradient-based learning applied to document recognition, Proceedings of the IEEE 1998",
+    reference: "LeCun et al. 1998",
     revision: 1,
     source: concat!(include_str!("mnist.rs"), include_str!("idx.rs")),
     read: |section| {

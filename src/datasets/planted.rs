@@ -42,7 +42,7 @@ use crate::noise::Noise;
 pub const ENTRY: Entry<dyn Source> = Entry {
     name: "planted",
     summary: "a glyph at a known place decides the class, over texture or the images of another dataset",
-    reference: "M. Yang, B. Kim, Benchmarking attribution methods with relative feature importance, arXiv:1907.09701, 2019",
+    reference: "after Yang and Kim 2019",
     revision: 1,
     source: concat!(
         include_str!("planted.rs"),
@@ -112,6 +112,7 @@ impl Planted {
             && let Err(misfit) = planted.side(&carrier)
         {
             section.mistake(misfit.key, misfit.message, Some(misfit.expected), None);
+            return None;
         }
         Some(planted)
     }
@@ -129,6 +130,7 @@ impl Planted {
         // On three times its side, less one, a second glyph finds a place wherever the first lies.
         let (least, beside) = if self.distractor { (3 * cue - 1, " and a distractor") } else { (cue, "") };
         let (split, count) = if self.train < self.test { ("test", self.test) } else { ("train", self.train) };
+        let larger = if self.size.is_some() { "size" } else { split };
         let pixels = [carrier[0] as usize, side, side].into_iter().fold(count, usize::saturating_mul);
 
         let misfit = |key, message, expected| Err(Misfit { key, message, expected });
@@ -141,7 +143,7 @@ impl Planted {
             misfit(key, message, format!("a canvas of {least} or more"))
         } else if pixels > LARGEST {
             let message = format!("{count} images of {side}x{side} are too many");
-            misfit(split, message, format!("at most {LARGEST} pixels in all"))
+            misfit(larger, message, format!("at most {LARGEST} pixels in all"))
         } else {
             Ok(side)
         }

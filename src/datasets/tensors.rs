@@ -17,28 +17,28 @@ use tch::{Kind, Tensor};
 
 use super::folder::DataFolder;
 use super::split::{Dataset, Split, held_out};
-use crate::tensor_file::TensorFile;
 use super::truth::Truth;
 use super::{Described, Source};
 use crate::catalogue::Entry;
 use crate::error::Result;
 use crate::noise::Noise;
+use crate::tensor_file::TensorFile;
 
 pub const ENTRY: Entry<dyn Source> = Entry {
     name: "tensors",
     summary: "images of your own, from a safetensors file",
-    reference: "the file defines the data",
+    reference: "whoever made the file",
     revision: 1,
     source: concat!(include_str!("tensors.rs"), include_str!("../tensor_file.rs")),
     read: |section| {
-        let named: Option<PathBuf> = section.required("file");
-        let file = named.and_then(|_| section.file("file"));
-        let test = match section.file("test_file") {
-            Some(file) => Test::File(file),
-            None => Test::Share { share: super::test_share(section), seed: section.get("seed", 0) },
+        let file = section.required_file("file");
+        let test = if section.has("test_file") {
+            section.file("test_file").map(Test::File)
+        } else {
+            Some(Test::Share { share: super::test_share(section), seed: section.get("seed", 0) })
         };
         let classes = section.optional("classes");
-        Some(Arc::new(Tensors { file: file?, test, classes }))
+        Some(Arc::new(Tensors { file: file?, test: test?, classes }))
     },
 };
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
-use super::{Access, Attribution, Explainer, Role, Scene, Unit};
+use super::control::Control;
+use super::{Explainer, Scene};
 use crate::catalogue::Entry;
 use crate::error::Result;
 
@@ -18,31 +19,15 @@ pub const ENTRY: Entry<dyn Explainer> = Entry {
     reference: "Zhang et al. 2016",
     revision: 1,
     source: include_str!("center.rs"),
-    read: |_| Some(Arc::new(Center)),
+    read: |_| Some(Arc::new(Control::pixels(map))),
 };
 
-pub struct Center;
-
-impl Explainer for Center {
-    fn access(&self) -> Access {
-        Access::Outputs
-    }
-
-    fn role(&self) -> Role {
-        Role::Control
-    }
-
-    fn unit(&self) -> Unit {
-        Unit::Pixel
-    }
-
-    fn explain(&self, on: &Scene) -> Result<Attribution> {
-        let size = on.x.size();
-        let squares = |length: i64| -> Result<Tensor> {
-            let middle = (length - 1) as f64 / 2.0;
-            Ok(Tensor::f_arange(length, (on.x.kind(), on.x.device()))?.f_sub_scalar(middle)?.f_square()?)
-        };
-        let distance = (squares(size[2])?.f_unsqueeze(1)? + squares(size[3])?.f_unsqueeze(0)?).f_sqrt()?;
-        Ok(Attribution::pixels(distance.f_neg()?.f_expand([size[0], 1, size[2], size[3]], false)?.f_contiguous()?))
-    }
+fn map(on: &Scene) -> Result<Tensor> {
+    let size = on.x.size();
+    let squares = |length: i64| -> Result<Tensor> {
+        let middle = (length - 1) as f64 / 2.0;
+        Ok(Tensor::f_arange(length, (on.x.kind(), on.x.device()))?.f_sub_scalar(middle)?.f_square()?)
+    };
+    let distance = (squares(size[2])?.f_unsqueeze(1)? + squares(size[3])?.f_unsqueeze(0)?).f_sqrt()?;
+    Ok(distance.f_neg()?.f_expand([size[0], 1, size[2], size[3]], false)?.f_contiguous()?)
 }

@@ -6,7 +6,10 @@
 
 use std::sync::Arc;
 
-use super::{Access, Attribution, Explainer, Role, Scene, Unit};
+use tch::Tensor;
+
+use super::control::Control;
+use super::{Explainer, Scene};
 use crate::catalogue::Entry;
 use crate::error::Result;
 
@@ -16,27 +19,10 @@ pub const ENTRY: Entry<dyn Explainer> = Entry {
     reference: "Adebayo et al. 2018",
     revision: 1,
     source: include_str!("constant.rs"),
-    read: |_| Some(Arc::new(Constant)),
+    read: |_| Some(Arc::new(Control::pixels(map))),
 };
 
-pub struct Constant;
-
-impl Explainer for Constant {
-    fn access(&self) -> Access {
-        Access::Outputs
-    }
-
-    fn role(&self) -> Role {
-        Role::Control
-    }
-
-    fn unit(&self) -> Unit {
-        Unit::Pixel
-    }
-
-    fn explain(&self, on: &Scene) -> Result<Attribution> {
-        let size = on.x.size();
-        let options = (on.x.kind(), on.x.device());
-        Ok(Attribution::pixels(tch::Tensor::f_ones([size[0], 1, size[2], size[3]], options)?))
-    }
+fn map(on: &Scene) -> Result<Tensor> {
+    let size = on.x.size();
+    Ok(Tensor::f_ones([size[0], 1, size[2], size[3]], (on.x.kind(), on.x.device()))?)
 }

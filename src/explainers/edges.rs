@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
-use super::{Access, Attribution, Explainer, Role, Scene, Unit};
+use super::Explainer;
+use super::control::Control;
 use crate::catalogue::Entry;
 use crate::error::Result;
 
@@ -19,41 +20,21 @@ pub const ENTRY: Entry<dyn Explainer> = Entry {
     reference: "Adebayo et al. 2018",
     revision: 1,
     source: include_str!("edges.rs"),
-    read: |_| Some(Arc::new(Edges)),
+    read: |_| Some(Arc::new(Control::pixels(|on| sobel(&on.x)))),
 };
-
-pub struct Edges;
-
-impl Explainer for Edges {
-    fn access(&self) -> Access {
-        Access::Outputs
-    }
-
-    fn role(&self) -> Role {
-        Role::Control
-    }
-
-    fn unit(&self) -> Unit {
-        Unit::Pixel
-    }
-
-    fn explain(&self, on: &Scene) -> Result<Attribution> {
-        Ok(Attribution::pixels(sobel(&on.x)?))
-    }
-}
 
 /// The magnitude of the gradient of `x` [B, C, H, W], mean over channels, [B, 1, H, W].
 fn sobel(x: &Tensor) -> Result<Tensor> {
-        let size = x.size();
-        let planes = x.f_view([-1, 1, size[2], size[3]])?.f_replication_pad2d([1, 1, 1, 1])?;
-        let across = Tensor::from_slice(&[-1.0, 0.0, 1.0, -2.0, 0.0, 2.0, -1.0, 0.0, 1.0]).view([3, 3]);
-        let kernels = Tensor::f_stack(&[across.shallow_clone(), across.tr()], 0)?.f_unsqueeze(1)?;
-        let kernels = kernels.to_kind(x.kind()).to_device(x.device());
-        let none: Option<Tensor> = None;
-        let both = planes.f_conv2d(&kernels, none.as_ref(), [1, 1], [0, 0], [1, 1], 1)?;
-        let magnitude = both.f_square()?.f_sum_dim_intlist(1, true, x.kind())?.f_sqrt()?;
-        let channels = magnitude.f_view([size[0], size[1], size[2], size[3]])?;
-        Ok(channels.f_mean_dim([1].as_slice(), true, x.kind())?)
+    let size = x.size();
+    let planes = x.f_view([-1, 1, size[2], size[3]])?.f_replication_pad2d([1, 1, 1, 1])?;
+    let across = Tensor::from_slice(&[-1.0, 0.0, 1.0, -2.0, 0.0, 2.0, -1.0, 0.0, 1.0]).view([3, 3]);
+    let kernels = Tensor::f_stack(&[across.shallow_clone(), across.tr()], 0)?.f_unsqueeze(1)?;
+    let kernels = kernels.to_kind(x.kind()).to_device(x.device());
+    let none: Option<Tensor> = None;
+    let both = planes.f_conv2d(&kernels, none.as_ref(), [1, 1], [0, 0], [1, 1], 1)?;
+    let magnitude = both.f_square()?.f_sum_dim_intlist(1, true, x.kind())?.f_sqrt()?;
+    let channels = magnitude.f_view([size[0], size[1], size[2], size[3]])?;
+    Ok(channels.f_mean_dim([1].as_slice(), true, x.kind())?)
 }
 
 #[cfg(test)]

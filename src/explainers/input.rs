@@ -7,9 +7,9 @@
 
 use std::sync::Arc;
 
-use super::{Access, Attribution, Explainer, Role, Scene};
+use super::control::Control;
+use super::{Explainer, Role, Unit};
 use crate::catalogue::Entry;
-use crate::error::Result;
 
 pub const ENTRY: Entry<dyn Explainer> = Entry {
     name: "input",
@@ -17,21 +17,5 @@ pub const ENTRY: Entry<dyn Explainer> = Entry {
     reference: "Nie et al. 2018",
     revision: 1,
     source: include_str!("input.rs"),
-    read: |_| Some(Arc::new(Input)),
+    read: |_| Some(Arc::new(Control { role: Role::Control, unit: Unit::Element, map: |on| Ok(on.x.copy()) })),
 };
-
-pub struct Input;
-
-impl Explainer for Input {
-    fn access(&self) -> Access {
-        Access::Outputs
-    }
-
-    fn role(&self) -> Role {
-        Role::Control
-    }
-
-    fn explain(&self, on: &Scene) -> Result<Attribution> {
-        Ok(Attribution::elements(on.x.copy()))
-    }
-}

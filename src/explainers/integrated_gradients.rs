@@ -49,6 +49,9 @@ pub const ENTRY: Entry<dyn Explainer> = Entry {
 const FIRST: usize = 16;
 const LAST: usize = 4096;
 
+/// The most steps that can be asked for.
+const MOST: usize = 100_000;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Steps {
     Fixed(usize),
@@ -75,11 +78,13 @@ pub struct IntegratedGradients {
 }
 
 fn read_steps(section: &Section) -> Steps {
-    if section.peek::<String>("steps").is_some() {
-        return section.choice("steps", "auto", &[("auto", Steps::Auto)]);
+    if section.peek::<String>("steps").is_some_and(|word| word == "auto") {
+        // Not read with a default: without `steps` there are 32, and the two must not be taken for each other.
+        section.optional::<String>("steps");
+        return Steps::Auto;
     }
-    let expected = "an integer of 1 or more, or \"auto\"";
-    Steps::Fixed(section.get_if("steps", 32usize, |steps| *steps >= 1, expected))
+    let expected = format!("an integer from 1 to {MOST}, or \"auto\"");
+    Steps::Fixed(section.get_if("steps", 32usize, |steps| (1..=MOST).contains(steps), &expected))
 }
 
 fn read_reference(section: &Section) -> Option<Reference> {
@@ -164,10 +169,12 @@ impl IntegratedGradients {
             let index = Tensor::from_slice(&open).to_device(on.x.device());
             let part = on.pick(&open)?;
             let values = self.integrate(&part, &start.f_index_select(0, &index)?, steps)?;
-            let gap = values.f_sum_dim_intlist([1, 2, 3].as_slice(), false, values.kind())?
+            let gap = values
+                .f_sum_dim_intlist([1, 2, 3].as_slice(), false, values.kind())?
                 .f_sub(&difference.f_index_select(0, &index)?)?
                 .f_abs()?;
-            let wide = Vec::<bool>::try_from(gap.f_gt_tensor(&allowed.f_index_select(0, &index)?)?.to_kind(Kind::Bool))?;
+            let wide =
+                Vec::<bool>::try_from(gap.f_gt_tensor(&allowed.f_index_select(0, &index)?)?.to_kind(Kind::Bool))?;
             answer = answer.f_index_copy(0, &index, &values)?;
             open = open.into_iter().zip(wide).filter_map(|(example, wide)| wide.then_some(example)).collect();
             steps *= 2;
@@ -247,6 +254,16 @@ fn legendre(n: usize, x: f64) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_many_steps_as_it_takes_are_another_setting_than_the_usual_ones() {
+        let identity = |parameters: &str| {
+            let section = Section::parse("a.toml", &format!("use = 'integrated-gradients'\n{parameters}")).unwrap();
+            crate::explainers::read(&section).unwrap().chosen.identity
+        };
+        assert_eq!(identity("steps = 32"), identity(""));
+        assert_ne!(identity("steps = 'auto'"), identity(""));
+    }
 
     #[test]
     fn two_gauss_legendre_points_are_one_half_plus_minus_one_over_root_twelve() {

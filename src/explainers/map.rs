@@ -27,12 +27,8 @@ pub enum Sign {
 
 const CHANNELS: &[(&str, Channels)] =
     &[("sum", Channels::Sum), ("sum-abs", Channels::SumAbs), ("max-abs", Channels::MaxAbs)];
-const SIGNS: &[(&str, Sign)] = &[
-    ("signed", Sign::Signed),
-    ("absolute", Sign::Absolute),
-    ("positive", Sign::Positive),
-    ("square", Sign::Square),
-];
+const SIGNS: &[(&str, Sign)] =
+    &[("signed", Sign::Signed), ("absolute", Sign::Absolute), ("positive", Sign::Positive), ("square", Sign::Square)];
 
 /// `map = { channels = .., sign = .. }` of an `[[explainer]]` table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use crate::error::Result;
 
 mod center;
 mod constant;
+mod control;
 mod edges;
 mod gradient;
 mod input;

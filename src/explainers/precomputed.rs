@@ -31,10 +31,7 @@ pub const ENTRY: Entry<dyn Explainer> = Entry {
     revision: 1,
     source: include_str!("precomputed.rs"),
     read: |section| {
-        if !section.has("file") {
-            section.required::<PathBuf>("file");
-        }
-        let file = section.file("file");
+        let file = section.required_file("file");
         let tensor = section.get("tensor", "attribution".to_string());
         Some(Arc::new(Precomputed { file: file?, tensor }))
     },
@@ -63,7 +60,8 @@ impl Explainer for Precomputed {
             [_, 1, h, w] if [*h, *w] == size[2..] => (Unit::Pixel, stored),
             [_, h, w] if [*h, *w] == size[2..] => (Unit::Pixel, stored.f_unsqueeze(1)?),
             other => {
-                let wanted = format!("expected [N, {}, {}, {}] or [N, {}, {}]", size[1], size[2], size[3], size[2], size[3]);
+                let wanted =
+                    format!("expected [N, {}, {}, {}] or [N, {}, {}]", size[1], size[2], size[3], size[2], size[3]);
                 return Err(file.fault(format!("`{}` is {other:?}; {wanted}", self.tensor)));
             }
         };
@@ -78,11 +76,14 @@ impl Explainer for Precomputed {
 fn rows_of(on: &Scene, file: &TensorFile, stored: i64) -> Result<Vec<i64>> {
     let index = |id: &u64| (id & u64::from(u32::MAX)) as i64;
     let rows: HashMap<i64, i64> = if file.shape("ids").is_some() {
-        let ids = Vec::<i64>::try_from(file.tensor("ids")?).map_err(|_| file.fault("`ids` is not an int64 tensor [N]"))?;
+        let ids =
+            Vec::<i64>::try_from(file.tensor("ids")?).map_err(|_| file.fault("`ids` is not an int64 tensor [N]"))?;
         ids.into_iter().zip(0..stored).collect()
     } else {
         (0..stored).map(|row| (row, row)).collect()
     };
-    let row = |id: &u64| rows.get(&index(id)).copied().ok_or_else(|| file.fault(format!("no attribution of example {}", index(id))));
+    let row = |id: &u64| {
+        rows.get(&index(id)).copied().ok_or_else(|| file.fault(format!("no attribution of example {}", index(id))))
+    };
     on.ids.iter().map(row).collect()
 }

@@ -6,7 +6,10 @@
 
 use std::sync::Arc;
 
-use super::{Access, Attribution, Explainer, Role, Scene, Unit};
+use tch::Tensor;
+
+use super::control::Control;
+use super::{Explainer, Scene};
 use crate::catalogue::Entry;
 use crate::error::Result;
 
@@ -16,27 +19,10 @@ pub const ENTRY: Entry<dyn Explainer> = Entry {
     reference: "Hooker et al. 2019",
     revision: 1,
     source: include_str!("random.rs"),
-    read: |_| Some(Arc::new(Random)),
+    read: |_| Some(Arc::new(Control::pixels(map))),
 };
 
-pub struct Random;
-
-impl Explainer for Random {
-    fn access(&self) -> Access {
-        Access::Outputs
-    }
-
-    fn role(&self) -> Role {
-        Role::Control
-    }
-
-    fn unit(&self) -> Unit {
-        Unit::Pixel
-    }
-
-    fn explain(&self, on: &Scene) -> Result<Attribution> {
-        let size = on.x.size();
-        let noise = on.noise.purpose("random");
-        Ok(Attribution::pixels(noise.normal(&on.ids, &[1, size[2], size[3]], on.x.kind(), on.x.device())?))
-    }
+fn map(on: &Scene) -> Result<Tensor> {
+    let size = on.x.size();
+    on.noise.purpose("random").normal(&on.ids, &[1, size[2], size[3]], on.x.kind(), on.x.device())
 }

@@ -32,7 +32,8 @@ pub const ENTRY: Entry<dyn Explainer> = Entry {
     revision: 1,
     source: include_str!("smoothgrad.rs"),
     read: |section| {
-        let samples = section.get_if("samples", 25usize, |samples| *samples >= 1, "an integer of 1 or more");
+        let fits = |samples: &usize| (1..=100_000).contains(samples);
+        let samples = section.get_if("samples", 25usize, fits, "an integer from 1 to 100000");
         let noise = section.get_if("noise", 0.15, |noise| *noise >= 0.0, "a number of 0 or more");
         let words = &[("mean", Combine::Mean), ("square", Combine::Square), ("variance", Combine::Variance)];
         let combine = section.choice("combine", "mean", words);
@@ -71,7 +72,8 @@ impl Explainer for SmoothGrad {
     }
 
     fn rows(&self) -> usize {
-        self.samples * self.of.rows()
+        // Wrapped in one another a few times, they multiply beyond any number.
+        self.samples.saturating_mul(self.of.rows())
     }
 
     fn needs_truth(&self) -> bool {

@@ -26,7 +26,8 @@ pub const ENTRY: Entry<dyn Imputer> = Entry {
     revision: 1,
     source: include_str!("blur.rs"),
     read: |section| {
-        let kernel = section.get_if("kernel", 11usize, |width| width % 2 == 1, "an odd number of pixels");
+        let kernel =
+            section.get_if("kernel", 11usize, |width| width % 2 == 1 && *width < 1024, "an odd number below 1024");
         let sigma = section.get_if("sigma", 5.0, |sigma| *sigma > 0.0, "a number above 0");
         Some(Arc::new(Blur { kernel, sigma }))
     },

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Cell, CellId, Explain, Outside, Picture, Plan, Score, Task, Train, identity};
 use crate::error::Result;
 use crate::need::{Known, ModelRef, Need};
-use crate::suite::{Images, MetricTable, SplitName, Suite};
+use crate::suite::{Images, Network, SplitName, Suite};
 
 /// Images per Explain cell. Part of what a cell is: it never follows the machine.
 pub const BLOCK: usize = 512;
@@ -16,15 +16,15 @@ pub const BLOCK: usize = 512;
 /// that ask in rounds ask as far as these answers carry them.
 pub fn expand(suite: &Suite, outside: &Outside, record: &dyn Fn(CellId) -> Option<Value>) -> Result<Plan> {
     let mut expansion = Expansion { suite, outside, record, plan: Plan::default() };
-    for (m, metric) in suite.metrics.iter().enumerate() {
-        for (row, explainer) in expansion.rows(&metric.value) {
-            expansion.score(m, &metric.value, row, explainer)?;
+    for metric in 0..suite.metrics.len() {
+        for (row, explainer, images) in expansion.rows(metric) {
+            expansion.score(metric, images, row, explainer)?;
         }
     }
-    for metric in &suite.metrics {
-        for (row, explainer) in expansion.rows(&metric.value) {
+    for metric in 0..suite.metrics.len() {
+        for (row, explainer, images) in expansion.rows(metric) {
             if row.seed == suite.model_seeds[0] {
-                expansion.picture(&metric.value.images, row, explainer)?;
+                expansion.picture(images, row, explainer)?;
             }
         }
     }
@@ -38,15 +38,16 @@ struct Expansion<'a, 'o> {
     plan: Plan,
 }
 
-impl Expansion<'_, '_> {
-    /// The networks and explainers that a metric looks at.
-    fn rows(&self, metric: &MetricTable) -> Vec<(Train, usize)> {
+impl<'a> Expansion<'a, '_> {
+    /// The networks and explainers that a metric looks at, and on which images.
+    fn rows(&self, metric: usize) -> Vec<(Train, usize, &'a Images)> {
         let mut rows = Vec::new();
-        for network in &self.suite.networks {
-            if metric.datasets.contains(&network.dataset) && metric.models.contains(&network.model) {
-                for seed in &self.suite.model_seeds {
-                    let train = Train { dataset: network.dataset, model: network.model, seed: *seed };
-                    rows.extend(metric.explainers.iter().map(|explainer| (train.clone(), *explainer)));
+        for Network { dataset, model, .. } in &self.suite.networks {
+            for seed in &self.suite.model_seeds {
+                for explainer in 0..self.suite.explainers.len() {
+                    if let Some(images) = self.suite.images_of(metric, *dataset, *model, explainer) {
+                        rows.push((Train { dataset: *dataset, model: *model, seed: *seed }, explainer, images));
+                    }
                 }
             }
         }
@@ -54,8 +55,8 @@ impl Expansion<'_, '_> {
     }
 
     /// Plans what a metric needs to score one row, and the score itself once it asks for nothing more.
-    fn score(&mut self, m: usize, table: &MetricTable, row: Train, explainer: usize) -> Result<()> {
-        let metric = &table.metric.method;
+    fn score(&mut self, m: usize, images: &Images, row: Train, explainer: usize) -> Result<()> {
+        let metric = &self.suite.metrics[m].value.metric.method;
         let (mut known, mut asked) = (Known::default(), BTreeSet::new());
         let mut explained = Vec::new();
         for round in 0..metric.rounds() {
@@ -65,7 +66,7 @@ impl Expansion<'_, '_> {
             }
             let mut complete = true;
             for need in new {
-                let cells = self.need(&need, &table.images, &row, explainer)?;
+                let cells = self.need(&need, images, &row, explainer)?;
                 let records: Vec<Value> = cells.iter().filter_map(|id| (self.record)(*id)).collect();
                 complete &= records.len() == cells.len();
                 if matches!(need, Need::Attributions(_)) {
@@ -82,7 +83,8 @@ impl Expansion<'_, '_> {
             }
         }
         let trained = self.train(&row)?;
-        let task = Score { network: row, trained, explainer, metric: m, explained };
+        let images = images.clone();
+        let task = Score { network: row, trained, explainer, metric: m, images, explained };
         let id = identity::score(&task, self.suite, self.outside);
         let needs = std::iter::once(trained).chain(task.explained.iter().copied()).collect();
         self.plan.add_goal(Cell { id, task: Task::Score(task), needs });

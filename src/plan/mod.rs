@@ -59,6 +59,7 @@ pub struct Score {
     pub trained: CellId,
     pub explainer: usize,
     pub metric: usize,
+    pub images: Images,
     /// The explanations, block by block.
     pub explained: Vec<CellId>,
 }

@@ -107,8 +107,7 @@ impl Collected<'_> {
         }
         let mut contenders: Vec<Contender> = Vec::new();
         for (e, explainer) in self.suite.explainers.iter().enumerate() {
-            let asked = columns.iter().any(|(m, _)| self.suite.metrics[*m].value.explainers.contains(&e));
-            if asked {
+            if columns.iter().any(|(m, _)| self.suite.images_of(*m, place.0, place.1, e).is_some()) {
                 let cells = columns.iter().map(|(m, measure)| self.cell((place.0, place.1, e, *m), measure)).collect();
                 let role = explainer.value.chosen.method.role();
                 contenders.push(Contender { label: explainer.label.clone(), role, cells });
@@ -148,7 +147,7 @@ impl Collected<'_> {
 
     fn cell(&self, place: Place, measure: &crate::metrics::Measure) -> Cell {
         let Some(contents) = self.scores.get(&place) else {
-            let asked = self.suite.metrics[place.3].value.explainers.contains(&place.2);
+            let asked = self.suite.images_of(place.3, place.0, place.1, place.2).is_some();
             return Cell::Missing(if asked { "did not finish" } else { "not asked for" }.to_string());
         };
         let points = points_of(&contents[0], measure.name);
@@ -171,7 +170,13 @@ impl Collected<'_> {
     }
 
     /// Holds every explainer of a column against the best of the controls that do not see the model.
-    fn compare(&self, contenders: &mut [Contender], column: usize, measure: &crate::metrics::Measure, at: (usize, usize, usize)) {
+    fn compare(
+        &self,
+        contenders: &mut [Contender],
+        column: usize,
+        measure: &crate::metrics::Measure,
+        at: (usize, usize, usize),
+    ) {
         if measure.direction == Direction::None || measure.axis.is_some() {
             return;
         }
@@ -205,7 +210,8 @@ impl Collected<'_> {
         let seeds = self.suite.model_seeds.len();
         let accuracies: Vec<f64> = trained.iter().filter_map(|record| record["test_accuracy"].as_f64()).collect();
         let networks = if seeds == 1 { "1 network".to_string() } else { format!("{seeds} networks") };
-        let accuracy = match (accuracies.iter().copied().reduce(f64::min), accuracies.iter().copied().reduce(f64::max)) {
+        let accuracy = match (accuracies.iter().copied().reduce(f64::min), accuracies.iter().copied().reduce(f64::max))
+        {
             (Some(low), Some(high)) if low < high => format!("test accuracy {low:.3} to {high:.3}"),
             (Some(low), _) => format!("test accuracy {low:.3}"),
             _ => "not trained".to_string(),
@@ -213,7 +219,7 @@ impl Collected<'_> {
         let mut images: Vec<String> = Vec::new();
         for metric in &self.suite.metrics {
             let table = &metric.value;
-            if table.datasets.contains(&place.0) && table.models.contains(&place.1) {
+            if !table.follows && table.datasets.contains(&place.0) && table.models.contains(&place.1) {
                 let target = if table.images.target == Target::Label { "label" } else { "prediction" };
                 let text = format!("{}; target: {target}", table.images.shown());
                 if !images.contains(&text) {
@@ -286,7 +292,7 @@ fn gallery(suite: &Suite, plan: &Plan, store: &Store, place: (usize, usize)) -> 
     }
     let (dataset, model) = (suite.datasets[place.0].label.clone(), suite.models[place.1].label.clone());
     Ok((!columns.is_empty()).then(|| Gallery {
-        title: format!("{dataset}, {model}"),
+        title: "Maps".to_string(),
         dataset,
         model,
         columns,

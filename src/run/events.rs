@@ -7,16 +7,33 @@ use crate::plan::CellId;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// How many cells there are to do, before the first starts.
-    Planned { cells: usize },
-    Started { id: CellId },
+    Planned {
+        cells: usize,
+    },
+    Started {
+        id: CellId,
+    },
     /// How far a long cell is, in 0..1.
-    Progress { id: CellId, share: f64 },
-    Finished { id: CellId, took: Duration },
+    Progress {
+        id: CellId,
+        share: f64,
+    },
+    Finished {
+        id: CellId,
+        took: Duration,
+    },
     /// Another process finished it.
-    FinishedElsewhere { id: CellId },
-    Failed { id: CellId, error: String },
+    FinishedElsewhere {
+        id: CellId,
+    },
+    Failed {
+        id: CellId,
+        error: String,
+    },
     /// Not run, because a cell that it needs failed.
-    Skipped { id: CellId },
+    Skipped {
+        id: CellId,
+    },
     /// Something that the user should know and that stops nothing.
     Notice(String),
 }

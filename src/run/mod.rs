@@ -9,7 +9,7 @@ mod perform;
 pub use events::{Event, Summary};
 pub use local::Local;
 pub use mock::Mock;
-pub use perform::{Context, Outcome, sample_of};
+pub use perform::{Context, Outcome};
 
 use crate::error::Result;
 use crate::plan::Plan;

@@ -42,7 +42,8 @@ impl<'a> Pending<'a> {
             let before = self.status.insert(id, Status::Waiting);
             if before.is_none_or(|status| status == Status::Done) {
                 let needs = self.plan.cell(id).map(|cell| cell.needs.as_slice()).unwrap_or_default();
-                let open = |need: &CellId| self.status.get(need).is_none_or(|status| *status == Status::Done) && !done(*need);
+                let open =
+                    |need: &CellId| self.status.get(need).is_none_or(|status| *status == Status::Done) && !done(*need);
                 wanted.extend(needs.iter().copied().filter(open).collect::<Vec<_>>());
             }
         }

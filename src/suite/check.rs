@@ -1,43 +1,50 @@
 //! What only several tables together can get wrong.
 
 use super::read::Read;
-use super::{Data, MetricTable};
+use super::{Data, MetricTable, ModelTable, Origin};
 use crate::explainers::Contender;
+use crate::stats::Population;
 
 /// Pairs that cannot work are mistakes of the suite, not rows to be skipped.
 pub fn check(datasets: &[Read<Data>], explainers: &[Read<Contender>], metrics: &[Read<MetricTable>]) {
-    for metric in metrics {
-        let table = &metric.labelled.value;
-        for dataset in table.datasets.iter().map(|index| &datasets[*index]) {
-            let data = &dataset.labelled.value.described;
-            if !data.truth && table.metric.method.needs_truth() {
-                metric.section.mistake(
-                    "use",
-                    format!(
-                        "`{}` needs boxes or masks, which dataset `{}` does not have",
-                        metric.labelled.label, dataset.labelled.label
-                    ),
-                    None,
-                    narrower("datasets"),
-                );
-            }
-            for explainer in table.explainers.iter().map(|index| &explainers[*index]) {
-                if !data.truth && explainer.labelled.value.chosen.method.needs_truth() {
-                    explainer.section.mistake(
-                        "use",
-                        format!(
-                            "explainer `{}` needs boxes or masks, which dataset `{}` of metric `{}` does not have",
-                            explainer.labelled.label, dataset.labelled.label, metric.labelled.label
-                        ),
-                        None,
-                        narrower("explainers"),
-                    );
-                }
+    for (index, dataset) in datasets.iter().enumerate() {
+        if dataset.value.as_ref().is_none_or(|data| data.described.truth) {
+            continue;
+        }
+        let metrics = metrics.iter().filter_map(|row| Some((row, row.value.as_ref()?)));
+        let metrics: Vec<_> = metrics.filter(|(_, table)| table.datasets.contains(&index)).collect();
+        for (metric, _) in metrics.iter().filter(|(_, table)| table.metric.method.needs_truth()) {
+            let message = format!("metric `{}` {}", metric.label, lacking(&dataset.label));
+            metric.section.mistake("use", message, None, narrower("datasets"));
+        }
+        for (index, explainer) in explainers.iter().enumerate() {
+            let sees_truth = explainer.value.as_ref().is_some_and(|value| value.chosen.method.needs_truth());
+            let asking = metrics.iter().filter(|(_, table)| table.explainers.contains(&index));
+            let asking: Vec<&str> = asking.map(|(metric, _)| metric.label.as_str()).collect();
+            if sees_truth && !asking.is_empty() {
+                let by = format!("asked for by: {}", asking.join(", "));
+                let message = format!("explainer `{}` {} ({by})", explainer.label, lacking(&dataset.label));
+                explainer.section.mistake("use", message, None, narrower("explainers"));
             }
         }
     }
 }
 
+fn lacking(dataset: &str) -> String {
+    format!("needs boxes or masks, which dataset `{dataset}` does not have")
+}
+
 fn narrower(key: &str) -> Option<String> {
     Some(format!("narrow the metric with `{key} = [..]`, or use data that knows, such as \"planted\""))
+}
+
+/// A network from a file was trained once, so nothing can be said of new trainings of it.
+pub fn check_population(over: Population, models: &[Read<ModelTable>]) {
+    let loaded =
+        |row: &&Read<ModelTable>| row.value.as_ref().is_some_and(|table| matches!(table.origin, Origin::File(_)));
+    for model in models.iter().filter(loaded).filter(|_| over == Population::Recipe) {
+        let message = "intervals over new trainings need a recipe, and this network is loaded";
+        let help = "set `[inference] over = \"model\"` to speak of these networks".to_string();
+        model.section.mistake("weights", message, Some("`train = { .. }`".to_string()), Some(help));
+    }
 }

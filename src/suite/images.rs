@@ -95,9 +95,7 @@ mod tests {
     fn a_larger_sample_begins_with_the_smaller_one_and_only_correct_leaves_out_the_wrong() {
         let noise = Noise::new(3);
         let (labels, predictions) = (vec![0; 50], (0..50).map(|i| i % 2).collect::<Vec<i64>>());
-        let sample = |count, only| {
-            Images { count, only, ..Images::default() }.sample(&noise, &labels, &predictions)
-        };
+        let sample = |count, only| Images { count, only, ..Images::default() }.sample(&noise, &labels, &predictions);
         assert_eq!(sample(5, Only::All), sample(20, Only::All)[..5]);
         let correct = sample(100, Only::Correct);
         assert_eq!(correct.len(), 25);

@@ -17,6 +17,7 @@ mod check;
 mod images;
 mod narrow;
 mod read;
+mod seeds;
 
 pub use images::{Images, Only, SplitName, Target};
 pub use read::{load, read};
@@ -85,9 +86,30 @@ pub struct MetricTable {
     pub datasets: Vec<usize>,
     pub models: Vec<usize>,
     pub explainers: Vec<usize>,
+    /// Looks only at what some other metric looks at, on that metric's images.
+    pub follows: bool,
+}
+
+impl MetricTable {
+    fn names(&self, dataset: usize, model: usize, explainer: usize) -> bool {
+        self.datasets.contains(&dataset) && self.models.contains(&model) && self.explainers.contains(&explainer)
+    }
 }
 
 impl Suite {
+    /// The images for which `metric` looks at an explainer on a network; `None` if it does not.
+    pub fn images_of(&self, metric: usize, dataset: usize, model: usize, explainer: usize) -> Option<&Images> {
+        let table = &self.metrics[metric].value;
+        if !table.names(dataset, model, explainer) {
+            return None;
+        }
+        if !table.follows {
+            return Some(&table.images);
+        }
+        let mut others = self.metrics.iter().map(|other| &other.value).filter(|other| !other.follows);
+        others.find(|other| other.names(dataset, model, explainer)).map(|other| &other.images)
+    }
+
     /// The network of a dataset and a model.
     pub fn network(&self, dataset: usize, model: usize) -> Option<&Network> {
         self.networks.iter().find(|network| network.dataset == dataset && network.model == model)

@@ -18,14 +18,17 @@ impl Suite {
         for label in labels {
             if !known.contains(&label.as_str()) {
                 let near = suggest(label, known.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
-                return Err(Error::new(format!("--only: nothing in the suite is called `{label}`{}", near.unwrap_or_default())));
+                return Err(Error::new(format!(
+                    "--only: nothing in the suite is called `{label}`{}",
+                    near.unwrap_or_default()
+                )));
             }
         }
         let (datasets, models) = (kept(&self.datasets, labels), kept(&self.models, labels));
         let explainers = kept(&self.explainers, labels);
         let metrics = kept(&self.metrics, labels);
         let mut place = 0..;
-        self.metrics.retain(|_| place.next().is_some_and(|place| metrics.contains(&place)));
+        self.metrics.retain(|row| place.next().is_some_and(|place| row.value.follows || metrics.contains(&place)));
         for metric in &mut self.metrics {
             metric.value.datasets.retain(|index| datasets.contains(index));
             metric.value.models.retain(|index| models.contains(index));

@@ -1,5 +1,6 @@
 //! From the tables of a file to a suite.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,22 +31,23 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
     let question = root.get("question", String::new());
     let analysis = root.get("analysis", String::new());
     let seed = root.get("seed", 0u64);
-    let model_seeds = read_seeds(root);
+    let model_seeds = super::seeds::read(root);
     let (over, alpha) = read_inference(root, model_seeds.len());
     let images = root.section("images").map_or_else(Images::default, |s| Images::read(&s, &Images::default()));
 
     let datasets = table(root, "dataset", |section| read_dataset(section, data));
-    let models = table(root, "model", |section| Some((section.clone(), section.clone())));
-    let explainers = table(root, "explainer", |section| Some((section.clone(), crate::explainers::read(section)?)));
-    let networks = read_networks(&datasets, &models);
+    let models = table(root, "model", |_| Some(()));
+    let explainers = table(root, "explainer", crate::explainers::read);
+    let metrics = table(root, "metric", |section| Some(Narrowed::read(section, &datasets, &models, &explainers)));
+    let networks = read_networks(&datasets, &models, &metrics);
     let models = model_tables(models, &smallest(&datasets));
-    let metrics = table(root, "metric", |section| {
-        Some((section.clone(), read_metric(section, &images, &datasets, &models, &explainers)?))
-    });
+    let metrics = metric_tables(metrics, &images);
     root.finish();
 
     super::check::check(&datasets, &explainers, &metrics);
-    let values = |labelled: Vec<Read<Data>>| labelled.into_iter().map(|row| row.labelled).collect();
+    super::check::check_population(over, &models);
+    let mut metrics = labelled(metrics)?;
+    metrics.extend(cost(&metrics));
     Some(Suite {
         name: Path::new(path).file_stem()?.to_string_lossy().into_owned(),
         question,
@@ -54,12 +56,33 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
         model_seeds,
         over,
         alpha,
-        datasets: values(datasets),
-        models: models.into_iter().map(|row| row.labelled).collect(),
-        explainers: explainers.into_iter().map(|row| row.labelled).collect(),
-        metrics: metrics.into_iter().map(|row| row.labelled).collect(),
+        datasets: labelled(datasets)?,
+        models: labelled(models)?,
+        explainers: labelled(explainers)?,
+        metrics,
         networks,
     })
+}
+
+/// What explanations cost is a column of every table, stated or not.
+fn cost(metrics: &[Labelled<MetricTable>]) -> Option<Labelled<MetricTable>> {
+    if metrics.is_empty() || metrics.iter().any(|metric| metric.value.metric.entry == "cost") {
+        return None;
+    }
+    let metric = crate::metrics::read(&Section::parse("", "use = 'cost'").ok()?)?;
+    let all = |pick: fn(&MetricTable) -> &Vec<usize>| {
+        let named = metrics.iter().flat_map(|metric| pick(&metric.value).iter().copied());
+        named.collect::<BTreeSet<usize>>().into_iter().collect()
+    };
+    let value = MetricTable {
+        metric,
+        images: metrics[0].value.images.clone(),
+        datasets: all(|table| &table.datasets),
+        models: all(|table| &table.models),
+        explainers: all(|table| &table.explainers),
+        follows: true,
+    };
+    Some(Labelled { label: "cost".to_string(), value })
 }
 
 /// A row of a table with its place in the file.
@@ -67,54 +90,42 @@ pub(super) struct Read<T> {
     pub section: Section,
     /// The label before sweeps append their keys: a narrowing list may name all of a sweep by it.
     pub base: String,
-    pub labelled: Labelled<T>,
+    pub label: String,
+    /// None: a mistake was made. The row is kept, so that naming it is not a second one.
+    pub value: Option<T>,
+}
+
+fn labelled<T>(rows: Vec<Read<T>>) -> Option<Vec<Labelled<T>>> {
+    rows.into_iter().map(|row| Some(Labelled { label: row.label, value: row.value? })).collect()
 }
 
 /// All rows of the tables called `key`, sweeps unfolded, labels told apart.
-fn table<T>(root: &Section, key: &str, read: impl Fn(&Section) -> Option<(Section, T)>) -> Vec<Read<T>> {
-    let sections = root.sections(key);
-    if sections.is_empty() && !root.has(key) {
-        root.mistake_at_header(format!("the suite has no `[[{key}]]`"), Some(format!("at least one `[[{key}]]` table")), None);
-    }
+fn table<T>(root: &Section, key: &str, read: impl Fn(&Section) -> Option<T>) -> Vec<Read<T>> {
     let mut rows: Vec<Read<T>> = Vec::new();
-    for (suffix, section) in sections.iter().flat_map(Section::variants) {
+    for (suffix, section) in root.required_sections(key).iter().flat_map(Section::variants) {
         // A model has no `use`: without a name it goes by its kind.
-        let base = section.peek::<String>("name").or_else(|| section.peek("use")).unwrap_or_else(|| key.to_string());
+        let base = read_name(&section).or_else(|| section.peek("use")).unwrap_or_else(|| key.to_string());
         let label = format!("{base}{suffix}");
-        section.expect(&["name"]);
-        if rows.iter().any(|row| row.labelled.label == label) {
-            let help = "give one of them a `name`".to_string();
-            section.mistake_at_header(format!("two `[[{key}]]` tables are called `{label}`"), None, Some(help));
+        if rows.iter().any(|row| row.label == label) {
+            let help = if suffix.is_empty() { "give one of them a `name`" } else { "sweep over each value once" };
+            let message = format!("two `[[{key}]]` tables are called `{label}`");
+            section.mistake_at_header(message, None, Some(help.to_string()));
         }
-        if let Some((section, value)) = read(&section) {
-            rows.push(Read { section, base, labelled: Labelled { label, value } });
-        }
+        let value = read(&section);
+        rows.push(Read { section, base, label, value });
     }
     rows
 }
 
-fn read_seeds(root: &Section) -> Vec<u64> {
-    let Some(section) = root.section("seeds") else { return vec![0] };
-    for unused in ["retrain", "flip", "draw"] {
-        if section.has(unused) {
-            section.mistake_at_key(unused, format!("no metric of this suite uses `seeds.{unused}`"), None, None);
-        }
+/// A name is no setting: it labels a row and changes nothing in it.
+fn read_name(section: &Section) -> Option<String> {
+    let printable = |name: &String| !name.trim().is_empty() && !name.contains(char::is_control);
+    let name = section.peek("name").filter(printable);
+    if name.is_none() {
+        section.optional_if("name", printable, "a text of one line, not empty");
     }
-    let expected = "a number of trainings of 1 or more, or a list of different seeds";
-    let seeds = match section.peek::<Vec<u64>>("model") {
-        Some(_) => {
-            let different = |seeds: &Vec<u64>| {
-                let mut sorted = seeds.clone();
-                sorted.sort_unstable();
-                sorted.dedup();
-                !seeds.is_empty() && sorted.len() == seeds.len()
-            };
-            section.get_if("model", vec![0], different, expected)
-        }
-        None => (0..section.get_if("model", 1u64, |count| (1..=10_000).contains(count), expected)).collect(),
-    };
-    section.finish();
-    seeds
+    section.expect(&["name"]);
+    name
 }
 
 fn read_inference(root: &Section, trainings: usize) -> (Population, f64) {
@@ -138,62 +149,70 @@ fn read_inference(root: &Section, trainings: usize) -> (Population, f64) {
     (over, alpha)
 }
 
-fn read_dataset(section: &Section, data: &DataFolder) -> Option<(Section, Data)> {
+fn read_dataset(section: &Section, data: &DataFolder) -> Option<Data> {
     let source = crate::datasets::choose(section)?;
     match source.method.describe(data) {
-        Ok(described) => Some((section.clone(), Data { source, described })),
+        Ok(described) => Some(Data { source, described }),
         Err(error) => {
-            section.mistake("use", error.to_string(), None, None);
+            // Said at the key that decides what there is to take images from.
+            let keys = section.keys();
+            let origin = ["file", "folder", "of", "test"].into_iter().find(|key| keys.iter().any(|known| known == key));
+            section.mistake(origin.unwrap_or("use"), error.to_string(), None, None);
             None
         }
     }
 }
 
-/// Builds every model for every dataset; wrong shapes are mistakes under the layer's name.
-fn read_networks(datasets: &[Read<Data>], models: &[Read<Section>]) -> Vec<Network> {
+/// Builds the models for the datasets on which some metric looks at them; wrong shapes are mistakes under the layer's name.
+fn read_networks(datasets: &[Read<Data>], models: &[Read<()>], metrics: &[Read<Narrowed>]) -> Vec<Network> {
+    let narrowed = metrics.iter().filter_map(|metric| metric.value.as_ref());
+    let looked_at =
+        |d: &usize, m: &usize| narrowed.clone().any(|rows| rows.datasets.contains(d) && rows.models.contains(m));
     let mut networks = Vec::new();
+    let mut unread: Vec<bool> = vec![true; models.len()];
     for (d, dataset) in datasets.iter().enumerate() {
-        let described = &dataset.labelled.value.described;
-        for (m, model) in models.iter().enumerate() {
+        let Some(Data { described, .. }) = &dataset.value else { continue };
+        for (m, model) in models.iter().enumerate().filter(|(m, _)| looked_at(&d, m)) {
+            unread[m] = false;
             let classes = Some(described.classes.len() as i64);
-            if let Some(graph) = layers::read(&model.labelled.value, &described.shape, classes) {
+            if let Some(graph) = layers::read(&model.section, &described.shape, classes) {
                 networks.push(Network { dataset: d, model: m, graph: Arc::new(graph) });
             }
         }
     }
+    // Without a dataset a model still has mistakes of its own.
+    models.iter().zip(unread).filter(|(_, unread)| *unread).for_each(|(model, _)| layers::check(&model.section));
     networks
 }
 
 /// The shape of the smallest images: what fits it, fits all.
 fn smallest(datasets: &[Read<Data>]) -> Vec<i64> {
-    let shapes = datasets.iter().map(|dataset| dataset.labelled.value.described.shape.clone());
+    let shapes = datasets.iter().filter_map(|dataset| Some(dataset.value.as_ref()?.described.shape.clone()));
     shapes.min_by_key(|shape| shape.iter().skip(1).copied().min()).unwrap_or_default()
 }
 
 /// Reads where the weights come from, once the layers have been read from the same section.
-fn model_tables(models: Vec<Read<Section>>, input: &[i64]) -> Vec<Read<ModelTable>> {
-    let rows = models.into_iter().filter_map(|row| {
-        let section = row.section;
+fn model_tables(models: Vec<Read<()>>, input: &[i64]) -> Vec<Read<ModelTable>> {
+    let rows = models.into_iter().map(|Read { section, base, label, .. }| {
         section.expect(&["layers", "preprocess"]);
         let origin = read_origin(&section, input);
         section.finish();
-        let value = ModelTable { settings: section.settings(), origin: origin? };
-        Some(Read { section, base: row.base, labelled: Labelled { label: row.labelled.label, value } })
+        let value = origin.map(|origin| ModelTable { settings: section.settings(), origin });
+        Read { section, base, label, value }
     });
     rows.collect()
 }
 
 fn read_origin(section: &Section, input: &[i64]) -> Option<Origin> {
-    let train = section.section("train").map(|train| Recipe::read(&train, input));
-    let weights = section.file("weights");
-    match (train, weights) {
-        (Some(recipe), None) => Some(Origin::Trained(recipe)),
-        (None, Some(file)) => Some(Origin::File(file)),
-        (Some(_), Some(_)) => {
-            section.mistake_at_key("weights", "a model has either `train` or `weights`", None, None);
+    match (section.has("train"), section.has("weights")) {
+        (true, false) => section.section("train").map(|train| Origin::Trained(Recipe::read(&train, input))),
+        (false, true) => section.file("weights").map(Origin::File),
+        (true, true) => {
+            let help = "keep `train` to train it here, or `weights` to load what was trained elsewhere".to_string();
+            section.mistake_at_key("weights", "a model has either `train` or `weights`", None, Some(help));
             None
         }
-        (None, None) => {
+        (false, false) => {
             let expected = "`train = { epochs = .. }`, or `weights = \"file.safetensors\"`".to_string();
             section.mistake_at_header("the model is neither trained nor loaded", Some(expected), None);
             None
@@ -201,38 +220,60 @@ fn read_origin(section: &Section, input: &[i64]) -> Option<Origin> {
     }
 }
 
-fn read_metric(
-    section: &Section,
-    images: &Images,
-    datasets: &[Read<Data>],
-    models: &[Read<ModelTable>],
-    explainers: &[Read<Contender>],
-) -> Option<MetricTable> {
-    let images = section.section("images").map_or_else(|| images.clone(), |own| Images::read(&own, images));
-    let datasets = narrow(section, "datasets", datasets);
-    let models = narrow(section, "models", models);
-    let explainers = narrow(section, "explainers", explainers);
-    let metric = crate::metrics::read(section)?;
-    Some(MetricTable { metric, images, datasets, models, explainers })
+/// The rows that a metric looks at.
+struct Narrowed {
+    datasets: Vec<usize>,
+    models: Vec<usize>,
+    explainers: Vec<usize>,
+}
+
+impl Narrowed {
+    fn read(section: &Section, datasets: &[Read<Data>], models: &[Read<()>], explainers: &[Read<Contender>]) -> Self {
+        Self {
+            datasets: narrow(section, "datasets", datasets),
+            models: narrow(section, "models", models),
+            explainers: narrow(section, "explainers", explainers),
+        }
+    }
+}
+
+fn metric_tables(metrics: Vec<Read<Narrowed>>, images: &Images) -> Vec<Read<MetricTable>> {
+    let rows = metrics.into_iter().map(|Read { section, base, label, value }| {
+        let images = section.section("images").map_or_else(|| images.clone(), |own| Images::read(&own, images));
+        let metric = crate::metrics::read(&section);
+        let table = value.zip(metric).map(|(Narrowed { datasets, models, explainers }, metric)| MetricTable {
+            metric,
+            images,
+            datasets,
+            models,
+            explainers,
+            follows: false,
+        });
+        Read { section, base, label, value: table }
+    });
+    rows.collect()
 }
 
 /// The rows that a metric's list names; all of them without a list.
 fn narrow<T>(section: &Section, key: &str, rows: &[Read<T>]) -> Vec<usize> {
-    let Some(names) = section.peek::<Vec<String>>(key) else {
+    let Some(names) = section.peek::<Vec<String>>(key).filter(|names| !names.is_empty()) else {
         // Asked for with its type, so that anything but a list of strings is a mistake.
-        let _ = section.optional::<Vec<String>>(key);
+        let _ = section.optional_if(key, |names: &Vec<String>| !names.is_empty(), "a list of at least one label");
         return (0..rows.len()).collect();
     };
     section.expect(&[key]);
     let mut chosen = Vec::new();
-    for name in names {
-        let matching = |row: &Read<T>| row.labelled.label == name || row.base == name;
+    for (index, name) in names.iter().enumerate() {
+        let matching = |row: &Read<T>| row.label == *name || row.base == *name;
         let found: Vec<usize> = (0..rows.len()).filter(|i| matching(&rows[*i])).collect();
-        if found.is_empty() {
-            let labels: Vec<&str> = rows.iter().map(|row| row.labelled.label.as_str()).collect();
-            let help = suggest(&name, labels.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+        // Without any row the table itself is missing, which has been said.
+        if found.is_empty() && !rows.is_empty() {
+            let labels: Vec<&str> = rows.iter().map(|row| row.label.as_str()).collect();
+            let bases = rows.iter().map(|row| row.base.as_str());
+            let help = suggest(name, labels.iter().copied().chain(bases)).map(|near| format!("did you mean `{near}`?"));
             let expected = format!("labels of this suite: {}", labels.join(", "));
-            section.mistake(key, format!("`{key}` names `{name}`, which is not in the suite"), Some(expected), help);
+            let message = format!("`{key}` names `{name}`, which is not in the suite");
+            section.mistake_at_item(key, index, message, Some(expected), help);
         }
         chosen.extend(found);
     }

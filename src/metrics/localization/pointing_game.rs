@@ -28,7 +28,8 @@ pub const ENTRY: Entry<dyn Metric> = Entry {
     revision: 1,
     source: include_str!("pointing_game.rs"),
     read: |section| {
-        let tolerance = section.get_if("tolerance", 0.0, |tolerance| *tolerance >= 0.0, "a number of 0 or more");
+        let tolerance =
+            section.get_if("tolerance", 0.0, |given| (0.0..=1024.0).contains(given), "a number from 0 to 1024");
         Some(Arc::new(PointingGame { tolerance }))
     },
 };
@@ -39,10 +40,7 @@ pub struct PointingGame {
 
 impl Metric for PointingGame {
     fn measures(&self) -> Vec<Measure> {
-        vec![
-            Measure::new("hit", Direction::Higher, 0.02),
-            Measure::new("chance", Direction::None, 0.02),
-        ]
+        vec![Measure::new("hit", Direction::Higher, 0.02), Measure::new("chance", Direction::None, 0.02)]
     }
 
     fn needs_truth(&self) -> bool {
@@ -54,9 +52,8 @@ impl Metric for PointingGame {
         let target = dilate(truth, self.tolerance)?.f_flatten(1, 2)?;
         let map = given.pixel_map()?.f_flatten(1, 2)?;
         let top = map.f_eq_tensor(&map.f_amax(1, true)?)?;
-        let count = |mask: &Tensor| -> Result<Vec<f64>> {
-            Ok(Vec::try_from(mask.f_sum_dim_intlist(1, false, Kind::Double)?)?)
-        };
+        let count =
+            |mask: &Tensor| -> Result<Vec<f64>> { Ok(Vec::try_from(mask.f_sum_dim_intlist(1, false, Kind::Double)?)?) };
         let pixels = map.size()[1] as f64;
         let (maxima, area) = (count(&top)?, count(&target)?);
         let hits = count(&top.f_logical_and(&target)?)?;

@@ -34,16 +34,10 @@ pub const ENTRY: Entry<dyn Metric> = Entry {
     revision: 1,
     source: include_str!("deletion.rs"),
     read: |section| {
-        let step = section.has("step").then(|| {
-            let expected = "an integer of 1 or more";
-            section.get_if("step", 1usize, |step| *step >= 1, expected)
-        });
+        let step = section.optional_if("step", |step| *step >= 1, "an integer of 1 or more");
         let imputer = crate::imputers::choose(section, "imputer", "black");
-        let score = section.choice(
-            "score",
-            "probability",
-            &[("probability", Score::Probability), ("logit", Score::Logit)],
-        );
+        let score =
+            section.choice("score", "probability", &[("probability", Score::Probability), ("logit", Score::Logit)]);
         let ties = section.choice("ties", "random", &[("random", Ties::Random), ("stable", Ties::Stable)]);
         Some(Arc::new(Deletion { step, imputer: imputer?.method, score, ties }))
     },
@@ -175,4 +169,19 @@ impl Deletion {
 fn area(at: &[f64], curve: &[f64]) -> f64 {
     let trapezoid = |i: usize| (at[i + 1] - at[i]) * (curve[i] + curve[i + 1]) / 2.0;
     (0..curve.len() - 1).map(trapezoid).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Section;
+
+    /// Without `step` it is the image's width, so no number is its default.
+    #[test]
+    fn a_step_of_one_pixel_is_another_setting_than_none() {
+        let identity = |parameters: &str| {
+            let section = Section::parse("a.toml", &format!("use = 'deletion'\n{parameters}")).unwrap();
+            crate::metrics::read(&section).unwrap().identity
+        };
+        assert_ne!(identity("step = 1"), identity(""));
+    }
 }

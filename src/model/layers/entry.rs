@@ -43,12 +43,8 @@ impl<'a> Entry<'a> {
     }
 
     /// The layers that this one holds.
-    pub fn layers(&self) -> Vec<Item> {
-        let items = self.section.list("layers");
-        if items.is_empty() {
-            self.mistake(format!("`{}` has no layers", self.word), Some("`layers`, a list of layers".into()), None);
-        }
-        items
+    pub fn layers(&self) -> Option<Vec<Item>> {
+        self.section.required_list("layers", "a list of layers")
     }
 
     /// Says what nobody asked for and, of a bare word, which parameters it cannot do without.
@@ -71,7 +67,9 @@ fn find(item: &Item, word: &str) -> Option<Kind> {
     let kind = KINDS.iter().find(|(name, _)| *name == word).map(|&(_, kind)| kind);
     if kind.is_none() {
         let names = || KINDS.iter().map(|&(name, _)| name);
-        let help = suggest(word, names()).map(|name| format!("did you mean `{name}`?"));
+        // Where the dimension alone is missing, images are meant.
+        let image_kind = names().find(|name| name.strip_suffix("2d") == Some(word)).map(str::to_string);
+        let help = image_kind.or_else(|| suggest(word, names())).map(|name| format!("did you mean `{name}`?"));
         let expected = format!("one of: {}", names().collect::<Vec<_>>().join(", "));
         mistake(item, word, format!("unknown layer `{word}`"), Some(expected), help);
     }

@@ -67,19 +67,19 @@ fn plain(op: Op) -> Option<Layer> {
 }
 
 fn linear(section: &Section, input: &[i64]) -> Option<Layer> {
-    let out = count(section, "out", None)?;
+    let out = required_count(section, "out");
     let features = *input.last()?;
     let bias = section.get("bias", true);
-    Some(Layer { op: Op::Linear, weights: fan_in_weights(vec![out, features], bias) })
+    Some(Layer { op: Op::Linear, weights: fan_in_weights(vec![out?, features], bias) })
 }
 
 fn convolution(section: &Section, input: &[i64], dimensions: usize) -> Option<Layer> {
-    let out = count(section, "out", None);
-    let kernel = sizes(section, "kernel", None, dimensions, 1);
-    let stride = sizes(section, "stride", Some(1), dimensions, 1)?;
-    let padding = sizes(section, "padding", Some(0), dimensions, 0)?;
-    let dilation = sizes(section, "dilation", Some(1), dimensions, 1)?;
-    let groups = count(section, "groups", Some(1))?;
+    let out = required_count(section, "out");
+    let kernel = required_sizes(section, "kernel", dimensions);
+    let stride = sizes(section, "stride", 1, dimensions, 1);
+    let padding = sizes(section, "padding", 0, dimensions, 0);
+    let dilation = sizes(section, "dilation", 1, dimensions, 1);
+    let groups = section.get_if("groups", 1, |given| (1..=LONGEST).contains(given), &up_to_longest(1));
     let bias = section.get("bias", true);
     let per_group = (input.first()? / groups).max(1);
     let shape = [vec![out?, per_group], kernel?].concat();
@@ -127,7 +127,7 @@ fn scale_and_offset(shape: &[i64]) -> Vec<Weight> {
 
 fn max_pool(section: &Section, dimensions: usize) -> Option<Layer> {
     let window = window(section, dimensions);
-    let dilation = sizes(section, "dilation", Some(1), dimensions, 1)?;
+    let dilation = sizes(section, "dilation", 1, dimensions, 1);
     plain(Op::MaxPool { window: window?, dilation })
 }
 
@@ -138,11 +138,11 @@ fn average_pool(section: &Section, dimensions: usize) -> Option<Layer> {
 }
 
 fn adaptive_max_pool(section: &Section, dimensions: usize) -> Option<Layer> {
-    plain(Op::AdaptiveMaxPool { size: sizes(section, "size", None, dimensions, 1)? })
+    plain(Op::AdaptiveMaxPool { size: required_sizes(section, "size", dimensions)? })
 }
 
 fn adaptive_average_pool(section: &Section, dimensions: usize) -> Option<Layer> {
-    plain(Op::AdaptiveAveragePool { size: sizes(section, "size", None, dimensions, 1)? })
+    plain(Op::AdaptiveAveragePool { size: required_sizes(section, "size", dimensions)? })
 }
 
 fn dropout(section: &Section, _: &[i64]) -> Option<Layer> {
@@ -159,34 +159,38 @@ fn leaky_relu(section: &Section, _: &[i64]) -> Option<Layer> {
 
 /// The stride is the kernel unless given.
 fn window(section: &Section, dimensions: usize) -> Option<Window> {
-    let kernel = sizes(section, "kernel", None, dimensions, 1);
-    let stride = if section.has("stride") { sizes(section, "stride", Some(1), dimensions, 1) } else { kernel.clone() };
-    let padding = sizes(section, "padding", Some(0), dimensions, 0)?;
+    let kernel = required_sizes(section, "kernel", dimensions);
+    let fits = |given: &Sizes| given.fits(dimensions, 1);
+    // Not read with a default: a stride of 1 is another setting than none.
+    let stride = section.optional_if("stride", fits, &sizes_expected(dimensions, 1));
+    let padding = sizes(section, "padding", 0, dimensions, 0);
     let ceil = section.get("ceil", false);
-    Some(Window { kernel: kernel?, stride: stride?, padding, ceil })
+    let kernel = kernel?;
+    let stride = stride.map_or_else(|| kernel.clone(), |stride| stride.spread(dimensions));
+    Some(Window { kernel, stride, padding, ceil })
 }
 
-pub fn count(section: &Section, key: &str, default: Option<i64>) -> Option<i64> {
-    let expected = format!("an integer from 1 to {LONGEST}");
-    if default.is_none() && !section.has(key) {
-        return section.required(key);
-    }
-    Some(section.get_if(key, default.unwrap_or(1), |given| (1..=LONGEST).contains(given), &expected))
+pub fn required_count(section: &Section, key: &str) -> Option<i64> {
+    section.required_if(key, |given| (1..=LONGEST).contains(given), &up_to_longest(1))
 }
 
-/// One length per dimension, given as an integer for all or as a list. Required where there is no default.
-fn sizes(section: &Section, key: &str, default: Option<i64>, dimensions: usize, least: i64) -> Option<Vec<i64>> {
-    if default.is_none() && !section.has(key) {
-        return section.required::<Sizes>(key).map(|sizes| sizes.0);
-    }
-    let pair = if dimensions == 2 { ", or a pair of them" } else { "" };
-    let expected = format!("an integer from {least} to {LONGEST}{pair}");
-    let fits = |given: &Sizes| {
-        (given.0.len() == 1 || given.0.len() == dimensions)
-            && given.0.iter().all(|size| (least..=LONGEST).contains(size))
-    };
-    let given = section.get_if(key, Sizes(vec![default.unwrap_or(least)]), fits, &expected).0;
-    Some(if given.len() == dimensions { given } else { vec![given[0]; dimensions] })
+/// One length per dimension.
+fn sizes(section: &Section, key: &str, default: i64, dimensions: usize, least: i64) -> Vec<i64> {
+    let fits = |given: &Sizes| given.fits(dimensions, least);
+    section.get_if(key, Sizes(vec![default]), fits, &sizes_expected(dimensions, least)).spread(dimensions)
+}
+
+fn required_sizes(section: &Section, key: &str, dimensions: usize) -> Option<Vec<i64>> {
+    let fits = |given: &Sizes| given.fits(dimensions, 1);
+    Some(section.required_if(key, fits, &sizes_expected(dimensions, 1))?.spread(dimensions))
+}
+
+fn sizes_expected(dimensions: usize, least: i64) -> String {
+    up_to_longest(least) + if dimensions == 2 { ", or a pair of them" } else { "" }
+}
+
+fn up_to_longest(least: i64) -> String {
+    format!("an integer from {least} to {LONGEST}")
 }
 
 fn within(section: &Section, key: &str, default: f64, low: f64, high: f64) -> f64 {
@@ -197,9 +201,19 @@ fn positive(section: &Section, key: &str, default: f64) -> f64 {
     section.get_if(key, default, |given| *given > 0.0, "a number above 0")
 }
 
-/// An integer, or a list of them.
+/// A length for all dimensions, or a list of one for each.
 #[derive(Clone, PartialEq)]
 struct Sizes(Vec<i64>);
+
+impl Sizes {
+    fn fits(&self, dimensions: usize, least: i64) -> bool {
+        [1, dimensions].contains(&self.0.len()) && self.0.iter().all(|size| (least..=LONGEST).contains(size))
+    }
+
+    fn spread(self, dimensions: usize) -> Vec<i64> {
+        if self.0.len() == dimensions { self.0 } else { vec![self.0[0]; dimensions] }
+    }
+}
 
 impl Value for Sizes {
     const EXPECTED: &'static str = "an integer, or one per dimension";

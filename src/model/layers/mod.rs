@@ -15,8 +15,10 @@ mod kinds;
 mod names;
 
 use entry::Entry;
-use kinds::{Kind, Layer, Read, Weight, count};
+use kinds::{Kind, Layer, Read, Weight, required_count};
 use names::{Counts, Scope};
+
+use std::collections::HashSet;
 
 use super::graph::{Arg, Graph, Node, WeightSpec};
 use super::ops::{self, Op};
@@ -25,16 +27,20 @@ use crate::config::{Item, Section};
 /// Reads `layers` and `preprocess` of a `[[model]]` table for examples of shape `input` in `classes` classes. Mistakes,
 /// shapes that do not fit among them, are left with the section; with any, there is no graph.
 pub fn read(section: &Section, input: &[i64], classes: Option<i64>) -> Option<Graph> {
-    let mut lowering = Lowering {
-        graph: Graph { input: input.to_vec(), nodes: Vec::new(), weights: Vec::new(), output: 0 },
-        flow: Flow { arg: Arg::Input, shape: Some(input.to_vec()) },
-    };
+    lower(section, Some(input), classes)
+}
+
+/// Leaves the mistakes that can be found in `layers` and `preprocess` without examples with the section.
+pub fn check(section: &Section) {
+    lower(section, None, None);
+}
+
+fn lower(section: &Section, input: Option<&[i64]>, classes: Option<i64>) -> Option<Graph> {
+    let graph = Graph { input: input.unwrap_or_default().to_vec(), nodes: Vec::new(), weights: Vec::new(), output: 0 };
+    let flow = Flow { arg: Arg::Input, shape: input.map(<[i64]>::to_vec) };
+    let mut lowering = Lowering { graph, flow, names: HashSet::new() };
     lowering.preprocess(section);
-    let items = section.list("layers");
-    if items.is_empty() {
-        section.mistake("layers", format!("`{}` has no layers", section.name()), Some("a list of layers".into()), None);
-        return None;
-    }
+    let items = section.required_list("layers", "a list of layers")?;
     lowering.list(&items, &Scope::default(), &mut Counts::default());
     let shape = lowering.flow.shape?;
     if let Some(classes) = classes
@@ -66,19 +72,28 @@ struct Flow {
 struct Lowering {
     graph: Graph,
     flow: Flow,
+    /// Of the nodes so far.
+    names: HashSet<String>,
 }
 
 impl Lowering {
     fn preprocess(&mut self, model: &Section) {
         let Some(section) = model.section("preprocess") else { return };
-        let channels = self.graph.input.first().map_or(1, |&channels| channels as usize);
+        let channels = self.flow.shape.as_ref().and_then(|shape| shape.first()).map(|&channels| channels as usize);
         let read = |key: &str, least: f64, range: &str| {
-            section.required::<Vec<f64>>(key)?;
-            let fits =
-                |given: &Vec<f64>| [1, channels].contains(&given.len()) && given.iter().all(|number| *number > least);
-            let expected = format!("a list of one number{range}, or of {channels}, one per channel");
-            let given = section.get_if(key, vec![1.0], fits, &expected);
-            Some(if given.len() == channels { given } else { vec![given[0]; channels] })
+            let fits = |given: &Vec<f64>| {
+                !given.is_empty()
+                    && channels.is_none_or(|channels| [1, channels].contains(&given.len()))
+                    && given.iter().all(|number| *number > least)
+            };
+            let each = match channels {
+                Some(1) => ", for the one channel of the images".to_string(),
+                Some(channels) => format!(", or of {channels}, one per channel"),
+                None => ", or of one per channel".to_string(),
+            };
+            let expected = format!("a list of one number{range}{each}");
+            let given = section.required_if(key, fits, &expected)?;
+            Some(if given.len() == 1 { vec![given[0]; channels.unwrap_or(1)] } else { given })
         };
         let (mean, std) = (read("mean", f64::NEG_INFINITY, ""), read("std", 0.0, " above 0"));
         section.finish();
@@ -108,10 +123,14 @@ impl Lowering {
     }
 
     fn repeat(&mut self, entry: &Entry, scope: &Scope, counts: &mut Counts) {
-        let times = count(&entry.section, "times", None).unwrap_or(1) as u64;
-        let first = entry.section.get("first", 1_usize) as u64;
-        let items = entry.layers();
-        for number in first..first.saturating_add(times) {
+        let times = required_count(&entry.section, "times").unwrap_or(1) as u64;
+        let last = u64::from(u32::MAX);
+        let first = entry.section.get_if("first", 1, |given| *given <= last, &format!("an integer from 0 to {last}"));
+        let Some(items) = entry.layers() else {
+            self.flow.shape = None;
+            return;
+        };
+        for number in first..first + times {
             self.list(&items, &scope.repetition(number), counts);
             if self.graph.nodes.len() > MOST_NODES {
                 entry.mistake(format!("the model has more than {MOST_NODES} layers"), None, None);
@@ -127,7 +146,10 @@ impl Lowering {
     fn residual(&mut self, entry: &Entry, name: String, scope: &Scope) {
         let start = self.flow.clone();
         let inner = scope.within(&name);
-        self.list(&entry.layers(), &inner, &mut Counts::default());
+        match entry.layers() {
+            Some(items) => self.list(&items, &inner, &mut Counts::default()),
+            None => self.flow.shape = None,
+        }
         let main = std::mem::replace(&mut self.flow, start);
         self.list(&entry.section.list("shortcut"), &inner.within(&inner.name("shortcut")), &mut Counts::default());
         let shortcut = self.flow.clone();
@@ -145,9 +167,10 @@ impl Lowering {
 
     /// Adds a node and its weights, and lets what it gives flow on.
     fn node(&mut self, entry: &Entry, name: String, layer: Layer, inputs: Vec<Flow>) {
-        if self.graph.position(&name).is_some() {
-            let help = "a name within a repeat can hold `{}`, the number of the repetition".to_string();
-            entry.mistake(format!("two layers are called `{name}`"), None, Some(help));
+        if !self.names.insert(name.clone()) {
+            let expected =
+                "a name of its own; within a repeat it can hold `{}`, the number of the repetition".to_string();
+            entry.mistake(format!("two layers are called `{name}`"), Some(expected), None);
         }
         let Layer { op, weights } = layer;
         let shape = inputs.iter().map(|flow| flow.shape.as_deref()).collect::<Option<Vec<_>>>().and_then(|shapes| {
@@ -175,7 +198,7 @@ fn shape(op: &Op, shapes: &[&[i64]]) -> Result<Vec<i64>, (String, Option<String>
     if let (Op::Linear, [input, ..]) = (op, shapes)
         && input.len() > 1
     {
-        return Err((format!("expects [D], got {input:?}"), Some("put \"flatten\" before it".into())));
+        return Err((format!("expects a vector [D], got {input:?}"), Some("put \"flatten\" before it".into())));
     }
     let help = (*op == Op::Add).then(|| "let `shortcut` give the shape that `layers` give".into());
     let shape = ops::shape(op, shapes).map_err(|error| (error, help))?;

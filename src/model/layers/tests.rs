@@ -79,7 +79,7 @@ error: layer `big` expects an input at least as large as its kernel, which spans
 fn every_kind_of_mistake_says_what_helps() {
     let end = r#""flatten", { linear = { out = 10 } }"#;
     let cases = [
-        (r#"{ name = "fc", linear = { out = 10 } }"#, "layer `fc` expects [D], got [1, 28, 28]"),
+        (r#"{ name = "fc", linear = { out = 10 } }"#, "layer `fc` expects a vector [D], got [1, 28, 28]"),
         (r#"{ name = "fc", linear = { out = 10 } }"#, "put \"flatten\" before it"),
         (
             r#"{ conv2d = { out = 4, kernel = 3, groups = 3 } }"#,
@@ -91,16 +91,17 @@ fn every_kind_of_mistake_says_what_helps() {
         (r#"{ conv2d = { out = 4, kernel = 3, strid = 2 } }"#, "did you mean `stride`?"),
         (r#""conv2d""#, "`conv2d` needs parameters"),
         (r#""conv2d""#, "write { conv2d = { .. } }"),
-        (r#"{ conv1d = { out = 4, kernel = 3 } }"#, "layer `conv1` expects [C, L], got [1, 28, 28]"),
+        (r#"{ conv1d = { out = 4, kernel = 3 } }"#, "layer `conv1` expects a signal [C, L], got [1, 28, 28]"),
         (r#""rellu""#, "did you mean `relu`?"),
         (r#"{ linaer = { out = 10 } }"#, "did you mean `linear`?"),
         (r#"{ name = "x" }"#, "a layer has one kind, this one has 0"),
+        (r#"{ max_pool = { kernel = 2 } }"#, "did you mean `max_pool2d`?"),
         (r#"{ relu = {}, tanh = {} }"#, "a layer has one kind, this one has 2"),
         (r#"{ name = "", relu = {} }"#, "cannot be empty"),
         (r#"{ name = "a", relu = {} }, { name = "a", relu = {} }"#, "two layers are called `a`"),
         (r#"{ repeat = { times = 2, layers = [{ name = "a", relu = {} }] } }"#, "can hold `{}`"),
         (r#"{ repeat = { layers = ["relu"] } }"#, "lacks `times`"),
-        (r#"{ repeat = { times = 2 } }"#, "`repeat` has no layers"),
+        (r#"{ repeat = { times = 2 } }"#, "`repeat` lacks `layers`"),
         (r#"{ residual = { layers = [{ conv2d = { out = 4, kernel = 1 } }] } }"#, "got [4, 28, 28] and [1, 28, 28]"),
         (r#"{ residual = { layers = [{ conv2d = { out = 4, kernel = 1 } }] } }"#, "let `shortcut` give the shape"),
         (r#"{ max_pool2d = { kernel = 2, padding = 2 } }"#, "expects a padding of at most half its kernel"),
@@ -130,7 +131,7 @@ fn the_end_must_give_the_classes() {
     let text = mistakes("layers = [\"relu\", { max_pool2d = { kernel = 2 } }]");
     assert!(text.contains("the last layer gives [1, 14, 14], but there are 10 classes"), "{text}");
     assert!(text.contains("end with \"flatten\", { linear = { out = 10 } }"), "{text}");
-    assert!(mistakes("name = \"empty\"").contains("has no layers"));
+    assert!(mistakes("name = \"empty\"").contains("lacks `layers`"));
 }
 
 #[test]
@@ -148,7 +149,7 @@ fn preprocess_comes_first_with_one_number_for_all_channels_or_one_each() {
     assert_eq!(graph.nodes[0].op, Op::Normalise { mean: vec![0.5, 0.5], std: vec![0.1, 0.2] });
     assert_eq!(graph.nodes[0].inputs, [Arg::Input]);
     let text = mistakes(&format!("preprocess = {{ mean = [0.1, 0.2], std = [0] }}\n{rest}"));
-    assert!(text.contains("of one number, or") && text.contains("of one number above 0"), "{text}");
+    assert!(text.contains("of one number, for the one channel") && text.contains("of one number above 0"), "{text}");
 }
 
 /// Layers of every kind, so that random edits reach all readers.
@@ -174,4 +175,17 @@ proptest! {
             prop_assert_eq!(graph.is_some(), !section.has_mistakes());
         }
     }
+}
+
+/// Without `stride` a pool steps by its kernel, so no number is its default.
+#[test]
+fn a_stride_of_one_is_another_setting_than_none() {
+    let settings = |pool: &str| {
+        let text =
+            format!("layers = [{{ max_pool2d = {{ kernel = 2{pool} }} }}, 'flatten', {{ linear = {{ out = 10 }} }}]");
+        let section = Section::parse("model.toml", &text).unwrap();
+        read(&section, &[1, 28, 28], Some(10)).unwrap();
+        section.settings().canonical()
+    };
+    assert_ne!(settings(", stride = 1"), settings(""));
 }

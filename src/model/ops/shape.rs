@@ -113,7 +113,10 @@ fn windows(channels: i64, size: &[i64], window: &Window, dilation: &[i64]) -> Re
 fn spatial(x: &[i64], dimensions: usize) -> Result<(i64, &[i64]), String> {
     match x {
         [channels, size @ ..] if size.len() == dimensions => Ok((*channels, size)),
-        _ => Err(format!("expects {}, got {x:?}", if dimensions == 1 { "[C, L]" } else { "[C, H, W]" })),
+        _ => Err(format!(
+            "expects {}, got {x:?}",
+            if dimensions == 1 { "a signal [C, L]" } else { "an image [C, H, W]" }
+        )),
     }
 }
 

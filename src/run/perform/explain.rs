@@ -57,14 +57,20 @@ fn is_out_of_memory(error: &Error) -> bool {
     error.to_string().contains("out of memory")
 }
 
-/// The images of a sample, as places in its split, for a network that a Train cell holds.
-pub fn sample_of(context: &Context, images: &Images, labels: &[i64], trained: &Content) -> Result<Vec<usize>> {
-    let name = if images.split == SplitName::Test { "predictions.test" } else { "predictions.train" };
-    Ok(images.sample(&context.noise(), labels, arrays::read_integers(trained, name)?))
+/// What the network that a Train cell holds predicts for every image of a split.
+pub fn predictions(trained: &Content, split: SplitName) -> Result<&[i64]> {
+    arrays::read_integers(trained, if split == SplitName::Test { "predictions.test" } else { "predictions.train" })
 }
 
-fn block_of(context: &Context, images: &Images, loaded: &Loaded, trained: &Content, block: usize) -> Result<Vec<usize>> {
-    let sample = sample_of(context, images, &loaded.split(images.split).labels, trained)?;
+fn block_of(
+    context: &Context,
+    images: &Images,
+    loaded: &Loaded,
+    trained: &Content,
+    block: usize,
+) -> Result<Vec<usize>> {
+    let labels = &loaded.split(images.split).labels;
+    let sample = images.sample(&context.noise(), labels, predictions(trained, images.split)?);
     let places: Vec<usize> = sample.into_iter().skip(block * BLOCK).take(BLOCK).collect();
     match (places.is_empty(), block) {
         (true, 0) => Err(Error::new("no image is left to explain: the network classifies none of them correctly")),
@@ -83,8 +89,7 @@ pub fn scene<'a>(
 ) -> Result<Scene<'a>> {
     let split = loaded.split(images.split);
     let labels: Vec<i64> = places.iter().map(|place| split.labels[*place]).collect();
-    let name = if images.split == SplitName::Test { "predictions.test" } else { "predictions.train" };
-    let predictions = arrays::read_integers(trained, name)?;
+    let predictions = predictions(trained, images.split)?;
     let target: Vec<i64> = match images.target {
         Target::Label => labels,
         Target::Prediction => places.iter().map(|place| predictions[*place]).collect(),

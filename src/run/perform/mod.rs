@@ -13,8 +13,6 @@ use std::sync::Arc;
 use serde_json::Value;
 use tch::Device;
 
-pub use explain::sample_of;
-
 use crate::datasets::DataFolder;
 use crate::error::{Error, Result};
 use crate::model::{self, Model};

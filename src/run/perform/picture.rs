@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use tch::Kind;
 
+use super::explain::predictions;
 use super::{Context, arrays};
 use crate::error::Result;
 use crate::plan::Picture;
 use crate::store::Content;
-use crate::suite::SplitName;
 
 /// Images in a gallery. The sample is in the order of its draw, so the first ones are chosen by seed.
 const SHOWN: usize = 6;
@@ -21,8 +21,7 @@ pub fn perform(context: &Context, task: &Picture, trained: &Content, explained: 
     let shown: Vec<usize> = places.iter().take(SHOWN).map(|place| *place as usize).collect();
     let attribution = arrays::read_tensor(explained, "attribution")?.f_narrow(0, 0, shown.len() as i64)?;
     let map = context.suite.explainers[task.explainer].value.map.reduce(&attribution)?;
-    let name = if task.images.split == SplitName::Test { "predictions.test" } else { "predictions.train" };
-    let predictions = arrays::read_integers(trained, name)?;
+    let predictions = predictions(trained, task.images.split)?;
     let boxes: Vec<Vec<[f64; 4]>> = shown
         .iter()
         .map(|place| split.truth.as_ref().map(|truth| truth.boxes[*place].iter().map(|rect| rect.corners()).collect()))

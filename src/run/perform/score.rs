@@ -38,7 +38,7 @@ impl<'a> Scoring<'a> {
         if places.is_empty() {
             return Ok(());
         }
-        let scene = scene(self.context, &self.model, &self.loaded, &table.images, &places, self.trained)?;
+        let scene = scene(self.context, &self.model, &self.loaded, &self.task.images, &places, self.trained)?;
         let attribution = arrays::read_tensor(block, "attribution")?.f_to_device(self.context.device)?;
         let unit = if attribution.size()[1] == scene.x.size()[1] { Unit::Element } else { Unit::Pixel };
         let cost: Cost = serde_json::from_value(block.record["cost"].clone())
@@ -57,7 +57,12 @@ impl<'a> Scoring<'a> {
         for (m, measure) in first.measures.iter().enumerate() {
             let values: Vec<f64> = self.blocks.iter().flat_map(|scores| &scores.measures[m].values).copied().collect();
             if values.len() != ids.len() * measure.at.len() {
-                return Err(Error::new(format!("`{}` has {} values for {} units", measure.measure, values.len(), ids.len())));
+                return Err(Error::new(format!(
+                    "`{}` has {} values for {} units",
+                    measure.measure,
+                    values.len(),
+                    ids.len()
+                )));
             }
             let shape = vec![ids.len(), measure.at.len()];
             arrays.insert(format!("values.{}", measure.measure), Array { shape, data: Data::F64(values) });

@@ -1,0 +1,66 @@
+//! Which trainings of each model there are.
+
+use crate::config::{Content, Node, Section, Value};
+
+/// `model = 3`, the seeds 0, 1 and 2; or `model = [5, 8]`, these.
+#[derive(Clone, PartialEq)]
+enum Seeds {
+    Count(u64),
+    List(Vec<u64>),
+}
+
+/// More trainings than this of one model are a slip of the pen.
+const MOST: u64 = 10_000;
+
+impl Value for Seeds {
+    const EXPECTED: &'static str = "a number of trainings from 1 to 10000, or a list of different seeds";
+
+    fn read(node: &Node) -> Option<Self> {
+        u64::read(node).map(Self::Count).or_else(|| Vec::read(node).map(Self::List))
+    }
+
+    fn culprit(node: &Node) -> (&Node, &'static str) {
+        match node.content {
+            Content::Array(_) => Vec::<u64>::culprit(node),
+            _ => (node, Self::EXPECTED),
+        }
+    }
+
+    fn canonical(&self) -> String {
+        match self {
+            Self::Count(count) => count.canonical(),
+            Self::List(seeds) => seeds.canonical(),
+        }
+    }
+}
+
+impl Seeds {
+    fn fit(&self) -> bool {
+        match self {
+            Self::Count(count) => (1..=MOST).contains(count),
+            Self::List(seeds) => {
+                let mut different = seeds.clone();
+                different.sort_unstable();
+                different.dedup();
+                !seeds.is_empty() && different.len() == seeds.len() && seeds.len() as u64 <= MOST
+            }
+        }
+    }
+}
+
+/// Reads `seeds = { model = 3 }` of the suite `root`.
+pub fn read(root: &Section) -> Vec<u64> {
+    let Some(section) = root.section("seeds") else { return vec![0] };
+    let seeds = section.get_if("model", Seeds::Count(1), Seeds::fit, Seeds::EXPECTED);
+    let keys = section.keys();
+    for unused in ["retrain", "flip", "draw"].into_iter().filter(|unused| keys.iter().any(|key| key == unused)) {
+        section.expect(&[unused]);
+        let help = "take it out: it would change nothing".to_string();
+        section.mistake_at_key(unused, format!("no metric of this suite uses `seeds.{unused}`"), None, Some(help));
+    }
+    section.finish();
+    match seeds {
+        Seeds::Count(count) => (0..count).collect(),
+        Seeds::List(seeds) => seeds,
+    }
+}
