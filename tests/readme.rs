@@ -26,13 +26,12 @@ fn printed(arguments: &[&str]) -> String {
 
 #[test]
 fn generated_parts_are_up_to_date() {
+    // The table is left out: its seconds change with every run of the demo.
     let text = readme();
     let again = "run `make readme`";
     assert_eq!(part(&text, "methods"), printed(&["list", "--markdown"]), "{again}");
     let mistake = format!("```text\n{}\n```", printed(&["validate", "tests/mistakes/readme.toml"]));
     assert_eq!(part(&text, "mistake"), mistake, "{again}");
-    let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/quickstart/tables/planted.cnn.md");
-    assert_eq!(part(&text, "table"), fs::read_to_string(table).unwrap().trim(), "{again}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! From finished cells to a report: plain arrays in, estimates out. Nothing is computed again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::metrics::Direction;
 use crate::plan::{CellId, Plan, Task};
 use crate::stats::{Estimate, Inference, Population, Resampler, Sample};
 use crate::store::{Array, Content, Data, Store};
-use crate::suite::{Suite, Target};
+use crate::suite::Suite;
 
 /// With this many units or fewer, each of them is shown.
 const FEW: usize = 10;
@@ -220,15 +220,23 @@ impl Collected<'_> {
         for metric in &self.suite.metrics {
             let table = &metric.value;
             if !table.follows && table.datasets.contains(&place.0) && table.models.contains(&place.1) {
-                let target = if table.images.target == Target::Label { "label" } else { "prediction" };
-                let text = format!("{}; target: {target}", table.images.shown());
+                let text = table.images.shown();
                 if !images.contains(&text) {
                     images.push(text);
                 }
             }
         }
         let failed = if failed.is_empty() { String::new() } else { format!(" {} cells failed.", failed.len()) };
-        format!("{networks}, {accuracy}. Images: {}. {}.{failed}", images.join(" / "), inference_words(self.suite))
+        let counts = self.scores.iter().filter(|(at, _)| (at.0, at.1) == place).flat_map(|(_, contents)| contents);
+        let counts: BTreeSet<usize> =
+            counts.filter_map(|content| content.arrays.get("ids")).map(|ids| ids.shape[0]).collect();
+        let counts: Vec<String> = counts.iter().map(usize::to_string).collect();
+        format!(
+            "{networks}, {accuracy}. Images: {} of each network, {}. {}.{failed}",
+            counts.join(" or "),
+            images.join(" / "),
+            inference_words(self.suite)
+        )
     }
 }
 

@@ -83,7 +83,7 @@ impl Images {
         let split = if self.split == SplitName::Test { "test" } else { "training" };
         let only = if self.only == Only::Correct { " that the network classifies correctly" } else { "" };
         let target = if self.target == Target::Prediction { "the predicted class" } else { "the labelled class" };
-        format!("up to {} {split} images drawn by seed{only}; {target} is explained", self.count)
+        format!("{split} images drawn by seed{only}; {target} is explained")
     }
 }
 
