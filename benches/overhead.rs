@@ -80,7 +80,7 @@ impl Bench {
             map: Default::default(),
             cost: Default::default(),
         };
-        tch::no_grad(|| black_box(metric.score(&given).expect("scores")));
+        let _ = tch::no_grad(|| black_box(metric.score(&given).expect("scores")));
     }
 
     /// The network without the harness: libtorch's functions one after another.
@@ -109,7 +109,7 @@ impl Bench {
         let (x, target) = self.bare_rows(chunk);
         tch::no_grad(|| {
             for _ in 0..total.div_ceil(chunk) {
-                black_box(self.bare(&x).softmax(-1, Kind::Float).gather(1, &target, false));
+                let _ = black_box(self.bare(&x).softmax(-1, Kind::Float).gather(1, &target, false));
             }
         });
     }
@@ -119,7 +119,7 @@ impl Bench {
         for _ in 0..total.div_ceil(chunk) {
             let x = x.detach().set_requires_grad(true);
             let score = self.bare(&x).gather(1, &target, false).sum(Kind::Float);
-            black_box(Tensor::run_backward(&[score], &[&x], false, false));
+            let _ = black_box(Tensor::run_backward(&[score], &[&x], false, false));
         }
     }
 }

@@ -1,11 +1,15 @@
 //! All tests from outside, in one binary: libtorch links slowly.
 
 mod architecture;
+mod cli;
 mod conformance;
 mod coverage;
 mod mistakes;
 mod readme;
 mod reference;
+mod resume;
+mod rounds;
+mod support;
 
 /// Tests have no `main` that could ready the native libraries, so the loader does, before the first test.
 #[used]

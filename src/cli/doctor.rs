@@ -28,7 +28,7 @@ pub fn doctor(arguments: &Arguments) -> Result<ExitCode> {
     line("threads", format!("{} per operation; {cores} workers by default, one per core", tch::get_num_threads()));
     line("data", data(arguments));
     line("store", arguments.places.store()?.display().to_string());
-    line("fonts", "DejaVu Sans, built in; the system's fonts are not used".to_string());
+    line("fonts", "Liberation Sans, built in; the system's fonts are not used".to_string());
     if blas.threads != 1 {
         line("WARNING", "BLAS uses several threads: results may depend on the number of workers".to_string());
     }

@@ -52,20 +52,14 @@ pub fn explain(arguments: &Arguments) -> Result<ExitCode> {
     };
     let contender = read_explainer(&arguments.explainer)?;
     let file = TensorFile::open(&arguments.input)?;
-    let x = file.tensor("x")?;
-    if x.dim() != 4 {
-        return Err(Error::new(format!("{}: `x` is {:?}; expected [B, C, H, W]", arguments.input.display(), x.size())));
-    }
-    let (x, target) = (x.to_kind(kind).to_device(device), file.tensor("target")?);
-    let target = target.to_kind(Kind::Int64).to_device(device);
-    if target.size() != x.size()[..1] {
-        return Err(Error::new(format!("`target` is {:?} and `x` is {:?}", target.size(), x.size())));
-    }
+    let x = read_images(&file)?.f_to_kind(kind)?.f_to_device(device)?;
+    let model = read_model(&arguments.model, arguments.weights.as_deref(), &x, device, kind)?;
+    let classes = model.graph.shapes()?[model.graph.output].last().copied().unwrap_or(0);
+    let target = read_target(&file, x.size()[0], classes)?.f_to_device(device)?;
     let truth = match contender.chosen.method.needs_truth() {
-        true => Some(file.tensor("mask")?.to_kind(Kind::Bool).to_device(device)),
+        true => Some(read_mask(&file, &x)?.f_to_device(device)?),
         false => None,
     };
-    let model = read_model(&arguments.model, arguments.weights.as_deref(), &x, device, kind)?;
     // Outside of a dataset there are no training images: the mean is that of the images given.
     let mean = x.f_mean_dim([0, 2, 3].as_slice(), false, Kind::Double)?.to_device(Device::Cpu);
     let statistics = Statistics { mean };
@@ -85,10 +79,41 @@ pub fn explain(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn read_images(file: &TensorFile) -> Result<Tensor> {
+    let x = file.tensor("x")?;
+    match x.dim() == 4 && x.numel() > 0 {
+        true => Ok(x),
+        false => Err(file.fault(format!("`x` is {:?}; expected [B, C, H, W], none of them 0", x.size()))),
+    }
+}
+
+/// One class for each of `examples`.
+fn read_target(file: &TensorFile, examples: i64, classes: i64) -> Result<Tensor> {
+    let target = file.tensor("target")?;
+    if target.kind() != Kind::Int64 || target.size() != [examples] {
+        let found = format!("`target` is {:?} {:?}", target.kind(), target.size());
+        return Err(file.fault(format!("{found}; expected int64 [{examples}], a class for each example of `x`")));
+    }
+    match Vec::<i64>::try_from(&target)?.into_iter().find(|class| !(0..classes).contains(class)) {
+        Some(class) => Err(file.fault(format!("`target` holds {class}, and the model has {classes} classes"))),
+        None => Ok(target),
+    }
+}
+
+/// Where the evidence is, bool [B, H, W].
+fn read_mask(file: &TensorFile, x: &Tensor) -> Result<Tensor> {
+    let (mask, size) = (file.tensor("mask")?, x.size());
+    let expected = [size[0], size[2], size[3]];
+    match mask.size() == expected {
+        true => Ok(mask.f_to_kind(Kind::Bool)?),
+        false => Err(file.fault(format!("`mask` is {:?}; expected {expected:?}", mask.size()))),
+    }
+}
+
 fn read_explainer(text: &str) -> Result<explainers::Contender> {
-    let section = Section::parse("--explainer", text)?;
-    let contender = explainers::read(&section);
-    section.check()?;
+    let root = Section::parse("--explainer", &format!("explainer = {{ {text} }}"))?;
+    let contender = root.section("explainer").and_then(|section| explainers::read(&section));
+    root.check()?;
     contender.ok_or_else(|| Error::new("--explainer could not be read"))
 }
 

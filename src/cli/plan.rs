@@ -64,6 +64,7 @@ pub fn plan(arguments: &Arguments) -> Result<ExitCode> {
         text.push_str(&format!("up to {} further rounds, which depend on these results\n", plan.later_rounds));
     }
     print(&text);
+    session.tell();
     Ok(ExitCode::SUCCESS)
 }
 

@@ -61,6 +61,7 @@ pub fn report(arguments: &Arguments) -> Result<ExitCode> {
     let report = crate::report::collect(&session.suite, &plan, &session.store, &BTreeMap::new())?;
     let files = arguments.output.write(&session, &plan, &report)?;
     print(&arguments.output.terminal(&report));
+    session.tell();
     let missing = plan.goals.iter().filter(|id| !session.store.has(**id)).count();
     if missing > 0 {
         let suite = arguments.suite.display();

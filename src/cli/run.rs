@@ -51,7 +51,9 @@ const ROUNDS: usize = 10;
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let start = Instant::now();
+    interruptible();
     crate::native::init();
+    let device = crate::native::device(&arguments.device)?;
     let session = Session::open(
         &arguments.suite,
         &arguments.places,
@@ -59,10 +61,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         arguments.limit,
         arguments.fresh.as_deref(),
     )?;
-    let device = crate::native::device(&arguments.device)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = arguments.workers.unwrap_or(if device == tch::Device::Cpu { cores } else { 1 });
-    interruptible();
 
     let Session { suite, .. } = &session;
     let suite: Arc<Suite> = Arc::new(suite.clone());
@@ -76,6 +76,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let report = crate::report::collect(&suite, &plan, &session.store, &failed)?;
     let files = arguments.output.write(&session, &plan, &report)?;
     print(&arguments.output.terminal(&report));
+    session.tell();
     for (id, error) in &failed {
         let what = plan.cell(*id).map_or_else(|| id.to_string(), |cell| cell.task.describe(&suite));
         eprintln!("failed: {what}: {error}");
@@ -127,7 +128,8 @@ fn closing(plan: &Plan, summary: &Summary, start: Instant, files: &[PathBuf]) ->
 fn interruptible() {
     let set = ctrlc::set_handler(|| {
         eprintln!("\ninterrupted: every finished cell is kept; the same command goes on from there");
-        std::process::exit(130);
+        // SAFETY: ends the process and touches nothing. An orderly exit would take libtorch down under running workers.
+        unsafe { libc::_exit(130) };
     });
     if let Err(error) = set {
         eprintln!("warning: Ctrl-C cannot be caught ({error}); finished cells are kept all the same");

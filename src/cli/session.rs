@@ -39,6 +39,11 @@ impl Session {
         Ok(Self { suite, data, store, hashes, fresh: fresh.map(str::to_string) })
     }
 
+    /// Says what the store noticed and no run has told yet.
+    pub fn tell(&self) {
+        self.store.noticed().iter().for_each(|text| eprintln!("{text}"));
+    }
+
     /// The cells of the suite, as far as the finished ones let them be known.
     pub fn plan(&self) -> Result<Plan> {
         let mut hashes = self.hashes.borrow_mut();

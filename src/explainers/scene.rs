@@ -110,7 +110,7 @@ impl<'a> Scene<'a> {
             target: Tensor::new(),
             truth: None,
             ids: Vec::new(),
-            noise: self.noise.clone(),
+            noise: self.noise,
             statistics: self.statistics,
             chunk: self.chunk,
             differentiable: self.differentiable,

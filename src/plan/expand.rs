@@ -57,8 +57,10 @@ impl<'a> Expansion<'a, '_> {
     /// Plans what a metric needs to score one row, and the score itself once it asks for nothing more.
     fn score(&mut self, m: usize, images: &Images, row: Train, explainer: usize) -> Result<()> {
         let metric = &self.suite.metrics[m].value.metric.method;
+        let trained = self.train(&row)?;
+        self.plan.add_goal(trained);
         let (mut known, mut asked) = (Known::default(), BTreeSet::new());
-        let mut explained = Vec::new();
+        let (mut explained, mut answers) = (Vec::new(), Vec::new());
         for round in 0..metric.rounds() {
             let new: Vec<Need> = metric.needs(&known).into_iter().filter(|need| !asked.contains(need)).collect();
             if new.is_empty() {
@@ -69,7 +71,8 @@ impl<'a> Expansion<'a, '_> {
                 let cells = self.need(&need, images, &row, explainer)?;
                 let records: Vec<Value> = cells.iter().filter_map(|id| (self.record)(*id)).collect();
                 complete &= records.len() == cells.len();
-                if matches!(need, Need::Attributions(_)) {
+                answers.extend(cells.iter().copied());
+                if need == Need::Attributions(ModelRef::Original) {
                     explained.extend(cells);
                 }
                 known.records.insert(need.clone(), records);
@@ -78,16 +81,16 @@ impl<'a> Expansion<'a, '_> {
             let rounds_left = metric.rounds() - round - 1;
             if !complete && rounds_left > 0 {
                 self.plan.later_rounds = self.plan.later_rounds.max(rounds_left);
-                self.plan.goals.extend(explained);
+                answers.into_iter().for_each(|id| self.plan.add_goal(id));
                 return Ok(());
             }
         }
-        let trained = self.train(&row)?;
         let images = images.clone();
-        let task = Score { network: row, trained, explainer, metric: m, images, explained };
+        let needs = std::iter::once(trained).chain(answers.iter().copied()).collect();
+        let task = Score { network: row, trained, explainer, metric: m, images, explained, answers };
         let id = identity::score(&task, self.suite, self.outside);
-        let needs = std::iter::once(trained).chain(task.explained.iter().copied()).collect();
-        self.plan.add_goal(Cell { id, task: Task::Score(task), needs });
+        self.plan.add(Cell { id, task: Task::Score(task), needs });
+        self.plan.add_goal(id);
         Ok(())
     }
 
@@ -135,7 +138,8 @@ impl<'a> Expansion<'a, '_> {
             let trained = self.train(&row)?;
             let task = Picture { network: row, trained, explainer, images: images.clone(), explained };
             let id = identity::picture(&task, self.suite, self.outside);
-            self.plan.add_goal(Cell { id, task: Task::Picture(task), needs: vec![trained, explained] });
+            self.plan.add(Cell { id, task: Task::Picture(task), needs: vec![trained, explained] });
+            self.plan.add_goal(id);
         }
         Ok(())
     }

@@ -45,7 +45,7 @@ pub fn score(score: &Score, suite: &Suite, outside: &Outside) -> CellId {
         .field("metric", &suite.metrics[score.metric].value.metric.identity)
         .field("map", map.shown())
         .need(score.trained);
-    score.explained.iter().fold(identity, |identity, id| identity.need(*id)).finish()
+    score.answers.iter().fold(identity, |identity, id| identity.need(*id)).finish()
 }
 
 pub fn picture(picture: &Picture, suite: &Suite, outside: &Outside) -> CellId {

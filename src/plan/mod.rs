@@ -60,8 +60,10 @@ pub struct Score {
     pub explainer: usize,
     pub metric: usize,
     pub images: Images,
-    /// The explanations, block by block.
+    /// The explanations of this very network, block by block.
     pub explained: Vec<CellId>,
+    /// Everything that the metric asked for, in the order of asking; the explanations are among it.
+    pub answers: Vec<CellId>,
 }
 
 #[derive(Clone, Debug)]
@@ -79,7 +81,7 @@ pub struct Picture {
 pub struct Plan {
     pub cells: Vec<Cell>,
     places: HashMap<CellId, usize>,
-    /// Scores and pictures: what the report reads.
+    /// Trainings, scores and pictures: what the report reads. Also what a metric asked for and must know to go on.
     pub goals: Vec<CellId>,
     /// How many further rounds of needs there may be once these cells are done.
     pub later_rounds: usize,
@@ -96,9 +98,8 @@ impl Plan {
         id
     }
 
-    /// Adds a cell that is asked for.
-    pub fn add_goal(&mut self, cell: Cell) {
-        let id = self.add(cell);
+    /// Makes a cell one that is asked for.
+    pub fn add_goal(&mut self, id: CellId) {
         if !self.goals.contains(&id) {
             self.goals.push(id);
         }

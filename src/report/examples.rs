@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::collect::sample;
+use super::collect::{points_of, sample};
 use crate::error::{Error, Result};
 use crate::plan::{Plan, Task};
 use crate::store::Store;
@@ -23,7 +23,7 @@ pub fn write_examples(suite: &Suite, plan: &Plan, store: &Store, folder: &Path) 
             if measure.timing {
                 continue;
             }
-            for (point, at) in super::collect::points_of(&content, measure.name).into_iter().enumerate() {
+            for (point, at) in points_of(std::slice::from_ref(&content), measure.name).into_iter().enumerate() {
                 let contents = std::slice::from_ref(&content);
                 for (unit, value) in sample(contents, measure.name, point).networks.into_iter().flatten() {
                     let at = if measure.axis.is_some() { at.to_string() } else { String::new() };

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::pending::{Pending, Status};
@@ -29,7 +29,8 @@ impl Executor for Local {
         let whole = |id: CellId| matches!(store.get(id), Ok(Some(_)));
         let pending = Pending::new(plan, &|id| if goals.contains(&id) { whole(id) } else { store.has(id) });
         on(Event::Planned { cells: pending.len() });
-        let shared = Shared { plan, store, pending: Mutex::new(pending), changed: Condvar::new() };
+        let shared =
+            Shared { plan, store, pending: Mutex::new(pending), changed: Condvar::new(), stopped: OnceLock::new() };
         let (events, received) = mpsc::channel();
         std::thread::scope(|scope| {
             for _ in 0..self.workers.max(1) {
@@ -40,7 +41,7 @@ impl Executor for Local {
             received.into_iter().for_each(&mut *on);
         });
         store.noticed().into_iter().for_each(|text| on(Event::Notice(text)));
-        Ok(())
+        shared.stopped.into_inner().map_or(Ok(()), Err)
     }
 }
 
@@ -49,6 +50,8 @@ struct Shared<'a> {
     store: &'a Store,
     pending: Mutex<Pending<'a>>,
     changed: Condvar,
+    /// Why the run cannot go on: the store takes no more results.
+    stopped: OnceLock<Error>,
 }
 
 impl<'a> Shared<'a> {
@@ -60,25 +63,43 @@ impl<'a> Shared<'a> {
     fn next(&self) -> Option<CellId> {
         let mut pending = self.pending();
         loop {
+            if self.stopped.get().is_some() {
+                return None;
+            }
             if let Some(id) = pending.ready() {
                 pending.set(id, Status::Running);
                 return Some(id);
             }
-            let elsewhere = pending.elsewhere();
-            if elsewhere.is_empty() && !pending.is_open() {
+            if !pending.is_open() {
                 return None;
             }
-            // Whoever holds a cell may finish it, or die and leave it to us: then it is ready once more.
-            pending = match elsewhere.is_empty() {
-                true => self.changed.wait(pending).unwrap_or_else(PoisonError::into_inner),
-                false => {
-                    let waited = self.changed.wait_timeout(pending, LOOK_AGAIN);
-                    let mut pending = waited.unwrap_or_else(PoisonError::into_inner).0;
-                    elsewhere.into_iter().for_each(|id| pending.set(id, Status::Waiting));
-                    pending
-                }
-            };
+            if pending.elsewhere().is_empty() {
+                pending = self.changed.wait(pending).unwrap_or_else(PoisonError::into_inner);
+            } else {
+                // Whoever holds a cell may finish it, or die and leave it to us: then it is ready once more.
+                pending = self.changed.wait_timeout(pending, LOOK_AGAIN).unwrap_or_else(PoisonError::into_inner).0;
+                pending.look_again();
+            }
         }
+    }
+
+    fn fail(&self, id: CellId, error: &Error, tell: &dyn Fn(Event)) {
+        let skipped = self.pending().fail(id);
+        tell(Event::Failed { id, error: error.to_string() });
+        skipped.into_iter().for_each(|id| tell(Event::Skipped { id }));
+    }
+
+    fn lacks(&self, id: CellId, need: CellId, tell: &dyn Fn(Event)) {
+        let skipped = self.pending().lacks(id, need, &|id| self.store.has(id));
+        skipped.into_iter().for_each(|id| tell(Event::Skipped { id }));
+    }
+
+    /// No further cell is started: what it computes could not be kept.
+    fn stop(&self, error: Error) {
+        // Under the lock, so that no worker falls asleep between looking and being woken.
+        let _pending = self.pending();
+        // Of several workers the first says why.
+        let _ = self.stopped.set(error);
     }
 }
 
@@ -90,12 +111,12 @@ impl Local {
         };
         while let Some(id) = shared.next() {
             let Some(cell) = shared.plan.cell(id) else { continue };
-            let status = match shared.store.claim(id) {
+            match shared.store.claim(id) {
                 Ok(Claim::Done) => {
                     tell(Event::FinishedElsewhere { id });
-                    Status::Done
+                    shared.pending().set(id, Status::Done);
                 }
-                Ok(Claim::Busy) => Status::Elsewhere,
+                Ok(Claim::Busy) => shared.pending().set(id, Status::Elsewhere),
                 Ok(Claim::Yours(writer)) => {
                     tell(Event::Started { id });
                     let start = Instant::now();
@@ -103,24 +124,19 @@ impl Local {
                         Ok(Outcome::Content(content)) => match writer.publish(&content) {
                             Ok(_) => {
                                 tell(Event::Finished { id, took: start.elapsed() });
-                                Status::Done
+                                shared.pending().set(id, Status::Done);
                             }
-                            Err(error) => self.fail(shared, id, &error, &tell),
+                            Err(error) => shared.stop(error),
                         },
-                        Ok(Outcome::Missing(need)) => {
-                            shared.pending().want(need, &|id| shared.store.has(id));
-                            Status::Waiting
-                        }
-                        Err(error) => self.fail(shared, id, &error, &tell),
+                        Ok(Outcome::Missing(need)) => shared.lacks(id, need, &tell),
+                        Err(error) => shared.fail(id, &error, &tell),
                     }
                 }
-                Err(error) => self.fail(shared, id, &error, &tell),
-            };
-            shared.pending().set(id, status);
+                Err(error) => shared.stop(error),
+            }
             shared.changed.notify_all();
             self.evict(shared, &tell);
         }
-        shared.changed.notify_all();
     }
 
     /// Runs a cell; a panic fails that cell only.
@@ -131,13 +147,6 @@ impl Local {
             let first = text.unwrap_or("for an unknown reason").lines().next().unwrap_or_default().to_string();
             Err(Error::new(format!("panicked: {first}")))
         })
-    }
-
-    fn fail(&self, shared: &Shared, id: CellId, error: &Error, tell: &dyn Fn(Event)) -> Status {
-        let skipped = shared.pending().fail(id);
-        tell(Event::Failed { id, error: error.to_string() });
-        skipped.into_iter().for_each(|id| tell(Event::Skipped { id }));
-        Status::Failed
     }
 
     /// Lets go of attributions, which can be made again, once the store is over its limit.

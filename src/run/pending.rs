@@ -2,7 +2,7 @@
 //!
 //! Work goes backwards from the goals: what only finished cells need is not made again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::plan::{CellId, Plan};
 
@@ -28,27 +28,36 @@ impl<'a> Pending<'a> {
     /// Everything that the goals ask for and that is not `done`.
     pub fn new(plan: &'a Plan, done: &dyn Fn(CellId) -> bool) -> Self {
         let mut pending = Self { plan, status: BTreeMap::new(), order: Vec::new() };
-        let goals: Vec<CellId> = plan.goals.iter().copied().filter(|id| !done(*id)).collect();
-        for goal in goals {
-            pending.want(goal, done);
-        }
+        pending.want(plan.goals.iter().copied().filter(|id| !done(*id)).collect(), done);
         pending
     }
 
-    /// Puts a cell, and what it needs that is not `done`, on the list.
-    pub fn want(&mut self, id: CellId, done: &dyn Fn(CellId) -> bool) {
-        let mut wanted = vec![id];
+    /// Puts cells, and what they need that is not `done`, on the list. What is on it and not finished stays as it is.
+    fn want(&mut self, mut wanted: Vec<CellId>, done: &dyn Fn(CellId) -> bool) {
         while let Some(id) = wanted.pop() {
-            let before = self.status.insert(id, Status::Waiting);
-            if before.is_none_or(|status| status == Status::Done) {
+            if self.status.get(&id).is_none_or(|status| *status == Status::Done) {
+                self.set(id, Status::Waiting);
                 let needs = self.plan.cell(id).map(|cell| cell.needs.as_slice()).unwrap_or_default();
-                let open =
-                    |need: &CellId| self.status.get(need).is_none_or(|status| *status == Status::Done) && !done(*need);
-                wanted.extend(needs.iter().copied().filter(open).collect::<Vec<_>>());
+                wanted.extend(needs.iter().copied().filter(|need| !done(*need)));
             }
         }
-        let known: BTreeSet<CellId> = self.status.keys().copied().collect();
-        self.order = self.plan.cells.iter().map(|cell| cell.id).filter(|id| known.contains(id)).collect();
+        let listed = self.plan.cells.iter().map(|cell| cell.id).filter(|id| self.status.contains_key(id));
+        self.order = listed.collect();
+    }
+
+    /// Puts a running cell back until `need`, which turned out to be gone, has been made again. Where making it failed
+    /// meanwhile, the cell cannot run: it and what follows it are skipped and returned.
+    pub fn lacks(&mut self, id: CellId, need: CellId, done: &dyn Fn(CellId) -> bool) -> Vec<CellId> {
+        self.set(id, Status::Waiting);
+        self.want(vec![need], done);
+        self.skip()
+    }
+
+    /// Cells that another process held may be looked at again.
+    pub fn look_again(&mut self) {
+        for id in self.elsewhere() {
+            self.set(id, Status::Waiting);
+        }
     }
 
     /// How many cells are on the list, finished ones included.
@@ -87,6 +96,11 @@ impl<'a> Pending<'a> {
     /// Marks a cell as failed; the cells that cannot run without it are skipped and returned.
     pub fn fail(&mut self, id: CellId) -> Vec<CellId> {
         self.set(id, Status::Failed);
+        self.skip()
+    }
+
+    /// Marks the waiting cells that need a failed or skipped one, and returns them.
+    fn skip(&mut self) -> Vec<CellId> {
         let mut skipped = Vec::new();
         // The order of the plan puts needs first, so one pass reaches all that follows.
         for other in self.order.clone() {
@@ -107,5 +121,82 @@ impl<'a> Pending<'a> {
     fn needs_met(&self, id: CellId) -> bool {
         let met = |need: &CellId| self.status.get(need).is_none_or(|status| *status == Status::Done);
         self.plan.cell(id).is_some_and(|cell| cell.needs.iter().all(met))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Cell, Identity, Task, Train};
+
+    /// `explained` needs `trained`; two scores need both.
+    struct Scene {
+        plan: Plan,
+        trained: CellId,
+        explained: CellId,
+        scores: [CellId; 2],
+    }
+
+    fn scene() -> Scene {
+        let mut plan = Plan::default();
+        let mut add = |name: &str, needs: &[CellId]| {
+            let task = Task::Train(Train { dataset: 0, model: 0, seed: 0 });
+            plan.add(Cell { id: Identity::new(name).finish(), task, needs: needs.to_vec() })
+        };
+        let trained = add("trained", &[]);
+        let explained = add("explained", &[trained]);
+        let scores = ["first", "second"].map(|name| add(name, &[trained, explained]));
+        scores.into_iter().for_each(|id| plan.add_goal(id));
+        Scene { plan, trained, explained, scores }
+    }
+
+    #[test]
+    fn what_only_finished_cells_need_is_not_on_the_list() {
+        let Scene { plan, trained, explained, scores } = scene();
+        assert_eq!(Pending::new(&plan, &|_| false).len(), 4);
+        assert_eq!(Pending::new(&plan, &|id| id == explained).order, [trained, scores[0], scores[1]]);
+        assert_eq!(Pending::new(&plan, &|id| scores.contains(&id)).len(), 0);
+    }
+
+    /// Both scores run and find the explanation gone: it is made once, and stays running while it is.
+    #[test]
+    fn what_several_cells_lack_is_made_once() {
+        let Scene { plan, trained, explained, scores } = scene();
+        let done = |id| id == trained;
+        let mut pending = Pending::new(&plan, &|id| [trained, explained].contains(&id));
+        scores.into_iter().for_each(|id| pending.set(id, Status::Running));
+        assert_eq!(pending.lacks(scores[0], explained, &done), []);
+        assert_eq!(pending.ready(), Some(explained));
+        pending.set(explained, Status::Running);
+        assert_eq!(pending.lacks(scores[1], explained, &done), []);
+        assert_eq!(pending.ready(), None);
+        pending.set(explained, Status::Done);
+        assert_eq!(pending.ready(), Some(scores[0]));
+    }
+
+    /// The second score learns that the explanation is gone after making it again has failed: nothing is left open.
+    #[test]
+    fn what_lacks_a_failed_cell_is_skipped() {
+        let Scene { plan, trained, explained, scores } = scene();
+        let done = |id| id == trained;
+        let mut pending = Pending::new(&plan, &|id| [trained, explained].contains(&id));
+        scores.into_iter().for_each(|id| pending.set(id, Status::Running));
+        pending.lacks(scores[0], explained, &done);
+        assert_eq!(pending.fail(explained), [scores[0]]);
+        assert_eq!(pending.lacks(scores[1], explained, &done), [scores[1]]);
+        assert!(!pending.is_open());
+    }
+
+    /// Two workers wait for the same cell of another process: the one that wakes later leaves what the other has taken.
+    #[test]
+    fn looking_again_leaves_running_cells_alone() {
+        let Scene { plan, trained, .. } = scene();
+        let mut pending = Pending::new(&plan, &|_| false);
+        pending.set(trained, Status::Elsewhere);
+        pending.look_again();
+        assert_eq!(pending.ready(), Some(trained));
+        pending.set(trained, Status::Running);
+        pending.look_again();
+        assert_eq!(pending.ready(), None);
     }
 }

@@ -1,29 +1,38 @@
 //! From finished cells to a report: plain arrays in, estimates out. Nothing is computed again.
 
+mod gallery;
+mod notes;
+mod scores;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Cell, Contender, Gallery, GalleryRow, Group, Measure, Picture, Report};
-use crate::error::{Error, Result};
+use super::{Cell, Contender, Group, Measure, Report};
+use crate::error::Result;
 use crate::explainers::Role;
 use crate::metrics::Direction;
 use crate::plan::{CellId, Plan, Task};
 use crate::stats::{Estimate, Inference, Population, Resampler, Sample};
-use crate::store::{Array, Content, Data, Store};
+use crate::store::{Content, Store};
 use crate::suite::Suite;
+
+use gallery::gallery;
+use notes::notes;
+use scores::Place;
+pub use scores::{points_of, sample};
 
 /// With this many units or fewer, each of them is shown.
 const FEW: usize = 10;
 
 /// Everything that the finished goals of `plan` say; what did not finish is missing and said to be. `failed` explains why.
 pub fn collect(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<CellId, String>) -> Result<Report> {
-    let collected = Collected { suite, scores: read_scores(plan, store)?, inference: inference(suite) };
+    let collected = Collected { suite, scores: scores::read(suite, plan, store)?, inference: inference(suite) };
     let mut tables = Vec::new();
     let mut pictures = Vec::new();
     for network in &suite.networks {
         let place = (network.dataset, network.model);
-        let trained = read_networks(plan, store, place)?;
+        let trained = read_networks(suite, plan, store, place)?;
         let group = collected.group(place, &trained, failed);
         if !group.measures.is_empty() {
             tables.push(group);
@@ -37,12 +46,9 @@ pub fn collect(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<Cell
         inference: inference_words(suite),
         tables,
         pictures,
-        notes: notes(suite, plan, failed),
+        notes: notes(suite, plan, store, failed),
     })
 }
-
-/// Where a score belongs: dataset, model, explainer, metric.
-type Place = (usize, usize, usize, usize);
 
 struct Collected<'a> {
     suite: &'a Suite,
@@ -63,25 +69,13 @@ fn inference_words(suite: &Suite) -> String {
     }
 }
 
-fn read_scores(plan: &Plan, store: &Store) -> Result<BTreeMap<Place, Vec<Content>>> {
-    let mut scores: BTreeMap<Place, Vec<Content>> = BTreeMap::new();
-    for id in &plan.goals {
-        if let Some(Task::Score(task)) = plan.cell(*id).map(|cell| &cell.task)
-            && let Some(content) = store.get(*id)?
-        {
-            let place = (task.network.dataset, task.network.model, task.explainer, task.metric);
-            scores.entry(place).or_default().push(content);
-        }
-    }
-    Ok(scores)
-}
-
-/// The training records of a network, one per seed that finished.
-fn read_networks(plan: &Plan, store: &Store, place: (usize, usize)) -> Result<Vec<Value>> {
+/// The training records of a network, one per seed of the suite that finished.
+fn read_networks(suite: &Suite, plan: &Plan, store: &Store, place: (usize, usize)) -> Result<Vec<Value>> {
     let mut records = Vec::new();
     for cell in &plan.cells {
         if let Task::Train(train) = &cell.task
             && (train.dataset, train.model) == place
+            && suite.model_seeds.contains(&train.seed)
         {
             records.extend(store.record(cell.id)?);
         }
@@ -150,7 +144,7 @@ impl Collected<'_> {
             let asked = self.suite.images_of(place.3, place.0, place.1, place.2).is_some();
             return Cell::Missing(if asked { "did not finish" } else { "not asked for" }.to_string());
         };
-        let points = points_of(&contents[0], measure.name);
+        let points = points_of(contents, measure.name);
         if measure.axis.is_some() {
             let point = |(p, at): (usize, &f64)| (*at, self.inference.estimate(&sample(contents, measure.name, p)));
             return Cell::Curve(points.iter().enumerate().map(point).collect());
@@ -250,110 +244,4 @@ fn beats(direction: Direction, difference: &Estimate) -> Option<bool> {
         Direction::Higher => difference.low > 0.0,
         Direction::None => return None,
     })
-}
-
-/// The points of a measure's curve; [0] for a plain number.
-pub(super) fn points_of(content: &Content, measure: &str) -> Vec<f64> {
-    let measures = content.record["measures"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let found = measures.iter().find(|value| value["name"] == measure);
-    let at = found.and_then(|value| value["at"].as_array()).map(Vec::as_slice).unwrap_or_default();
-    at.iter().filter_map(Value::as_f64).collect()
-}
-
-/// The values of one point of a measure, network by network.
-pub(super) fn sample(contents: &[Content], measure: &str, point: usize) -> Sample {
-    let network = |content: &Content| {
-        let (Some(Array { data: Data::I64(ids), .. }), Some(Array { shape, data: Data::F64(values) })) =
-            (content.arrays.get("ids"), content.arrays.get(&format!("values.{measure}")))
-        else {
-            return Vec::new();
-        };
-        let points = shape.get(1).copied().unwrap_or(1);
-        let value = |row: usize| values.get(row * points + point).copied().unwrap_or(f64::NAN);
-        ids.iter().enumerate().map(|(row, id)| (*id as u64, value(row))).collect()
-    };
-    Sample { networks: contents.iter().map(network).collect() }
-}
-
-/// The pictures of one network: a row per image, a column per explainer.
-fn gallery(suite: &Suite, plan: &Plan, store: &Store, place: (usize, usize)) -> Result<Option<Gallery>> {
-    let mut columns = Vec::new();
-    let mut rows: Vec<GalleryRow> = Vec::new();
-    let mut order: Vec<(usize, CellId)> = Vec::new();
-    for id in &plan.goals {
-        if let Some(Task::Picture(task)) = plan.cell(*id).map(|cell| &cell.task)
-            && (task.network.dataset, task.network.model) == place
-        {
-            order.push((task.explainer, *id));
-        }
-    }
-    // The table's order: explainers under test before controls.
-    order.sort_by_key(|(e, _)| (suite.explainers[*e].value.chosen.method.role() != Role::Explainer, *e));
-    for (explainer, id) in order {
-        let Some(content) = store.get(id)? else { continue };
-        let (inputs, maps) = (pictures(&content, "input")?, pictures(&content, "map")?);
-        if rows.is_empty() {
-            rows = inputs.into_iter().enumerate().map(|(i, input)| row(&content.record, i, input)).collect();
-        }
-        columns.push(suite.explainers[explainer].label.clone());
-        rows.iter_mut().zip(maps).for_each(|(row, map)| row.maps.push(map));
-    }
-    let (dataset, model) = (suite.datasets[place.0].label.clone(), suite.models[place.1].label.clone());
-    Ok((!columns.is_empty()).then(|| Gallery {
-        title: "Maps".to_string(),
-        dataset,
-        model,
-        columns,
-        rows,
-        note: format!(
-            "The first images of the sample, which is drawn by seed {}; network of training seed {}.",
-            suite.seed, suite.model_seeds[0]
-        ),
-    }))
-}
-
-fn row(record: &Value, i: usize, mut input: Picture) -> GalleryRow {
-    let word = |key: &str| record[key][i].as_str().unwrap_or("?").to_string();
-    let (label, predicted) = (word("labels"), word("predicted"));
-    input.boxes = serde_json::from_value(record["boxes"][i].clone()).unwrap_or_default();
-    let label = if label == predicted { label } else { format!("{label}, predicted {predicted}") };
-    GalleryRow { label, input, maps: Vec::new() }
-}
-
-/// The images of an array [N, C, H, W] or [N, H, W].
-fn pictures(content: &Content, name: &str) -> Result<Vec<Picture>> {
-    let Some(Array { shape, data: Data::F32(values) }) = content.arrays.get(name) else {
-        return Err(Error::new(format!("a picture lacks `{name}`")));
-    };
-    let (channels, height, width) = match shape.as_slice() {
-        [_, c, h, w] => (*c, *h, *w),
-        [_, h, w] => (1, *h, *w),
-        other => return Err(Error::new(format!("a picture of shape {other:?}"))),
-    };
-    let picture = |values: &[f32]| Picture { height, width, channels, values: values.to_vec(), boxes: Vec::new() };
-    Ok(values.chunks(channels * height * width).map(picture).collect())
-}
-
-fn notes(suite: &Suite, plan: &Plan, failed: &BTreeMap<CellId, String>) -> Vec<String> {
-    let explainers = suite.explainers.iter().filter(|row| row.value.chosen.method.role() == Role::Explainer);
-    let explainers = explainers.map(|row| {
-        let mut settings = shown(&row.value.chosen.settings);
-        settings.push(format!("pixel map: {}", row.value.map.shown()));
-        format!("{}: {}", row.label, settings.join(", "))
-    });
-    let metrics = suite.metrics.iter().filter_map(|row| {
-        let settings = shown(&row.value.metric.settings);
-        (!settings.is_empty()).then(|| format!("{}: {}", row.label, settings.join(", ")))
-    });
-    let failures = failed.iter().map(|(id, error)| {
-        let what = plan.cell(*id).map_or_else(|| id.to_string(), |cell| cell.task.describe(suite));
-        format!("failed: {what}: {error}")
-    });
-    explainers.chain(metrics).chain(failures).collect()
-}
-
-/// Every setting of a method, defaults too: what changes rankings is always stated.
-fn shown(settings: &crate::config::Settings) -> Vec<String> {
-    let settings = settings.shown().into_iter().filter(|(key, _, _)| key != "use");
-    settings.map(|(key, value, _)| format!("{} = {value}", key.trim_end_matches(".use"))).collect()
 }

@@ -1,0 +1,38 @@
+//! What stands below the tables: the settings that change rankings, and what went wrong.
+
+use std::collections::BTreeMap;
+
+use crate::config::Settings;
+use crate::explainers::Role;
+use crate::plan::{CellId, Plan};
+use crate::store::Store;
+use crate::suite::Suite;
+
+pub fn notes(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<CellId, String>) -> Vec<String> {
+    let explainers = suite.explainers.iter().filter(|row| row.value.chosen.method.role() == Role::Explainer);
+    let explainers = explainers.map(|row| {
+        let mut settings = shown(&row.value.chosen.settings);
+        settings.push(format!("pixel map: {}", row.value.map.shown()));
+        format!("{}: {}", row.label, settings.join(", "))
+    });
+    let metrics = suite.metrics.iter().filter_map(|row| {
+        let settings = shown(&row.value.metric.settings);
+        (!settings.is_empty()).then(|| format!("{}: {}", row.label, settings.join(", ")))
+    });
+    let failures = failed.iter().map(|(id, error)| {
+        let what = plan.cell(*id).map_or_else(|| id.to_string(), |cell| cell.task.describe(suite));
+        format!("failed: {what}: {error}")
+    });
+    let missing = plan.goals.iter().filter(|id| !store.has(**id)).count();
+    let missing = (missing > 0).then(|| {
+        let all = plan.goals.len();
+        format!("{missing} of {all} results are missing; the numbers that they belong to are made of the others")
+    });
+    explainers.chain(metrics).chain(missing).chain(failures).collect()
+}
+
+/// Every setting of a method, defaults too: what changes rankings is always stated.
+fn shown(settings: &Settings) -> Vec<String> {
+    let settings = settings.shown().into_iter().filter(|(key, _, _)| key != "use");
+    settings.map(|(key, value, _)| format!("{} = {value}", key.trim_end_matches(".use"))).collect()
+}
