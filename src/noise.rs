@@ -6,6 +6,7 @@
 //! pseudorandom number generators", OOPSLA 2014); normal variates are Box and Muller's (1958), both of each pair used.
 
 use std::f64::consts::TAU;
+use std::ops::Range;
 
 use tch::{Device, Kind, Tensor};
 
@@ -69,7 +70,26 @@ impl Noise {
 
     /// Standard normal variates, `[len(ids), shape..]`, as float or double, which agree to float's rounding.
     pub fn normal(&self, ids: &[u64], shape: &[i64], kind: Kind, device: Device) -> Result<Tensor> {
-        let pairs = self.words(ids, pairs_in(shape), 32, kind, device)?;
+        Self::normal_of(&self.streams(ids), shape, kind, device)
+    }
+
+    /// Several draws for each example in one go, `[len(ids), len(draws), shape..]`: draw `d` is `index(d).normal(..)`.
+    pub fn normal_draws(
+        &self,
+        ids: &[u64],
+        draws: Range<usize>,
+        shape: &[i64],
+        kind: Kind,
+        device: Device,
+    ) -> Result<Tensor> {
+        let keys: Vec<Self> = draws.map(|draw| self.index(draw as u64)).collect();
+        let streams: Vec<u64> = ids.iter().flat_map(|&id| keys.iter().map(move |key| key.stream(id))).collect();
+        let size = [&[ids.len() as i64, keys.len() as i64], shape].concat();
+        Ok(Self::normal_of(&streams, shape, kind, device)?.f_view(size.as_slice())?)
+    }
+
+    fn normal_of(streams: &[u64], shape: &[i64], kind: Kind, device: Device) -> Result<Tensor> {
+        let pairs = words(streams, pairs_in(shape), 32, kind, device)?;
         let (mut first, mut second) = (pairs.f_select(1, 0)?, pairs.f_select(1, 1)?);
         // Each draw becomes its radius and angle, and they the two coordinates; the half keeps the logarithm finite.
         let mut radius = first.f_add_scalar_(0.5)?.f_mul_scalar_(2f64.powi(-32))?.f_log_()?;
@@ -84,25 +104,31 @@ impl Noise {
     /// double.
     pub fn uniform(&self, ids: &[u64], shape: &[i64], kind: Kind, device: Device) -> Result<Tensor> {
         let bits = if kind == Kind::Double { 32 } else { 24 };
-        let mut pairs = self.words(ids, pairs_in(shape), bits, kind, device)?;
+        let mut pairs = words(&self.streams(ids), pairs_in(shape), bits, kind, device)?;
         per_example(&pairs.f_mul_scalar_(2f64.powi(-bits))?, shape)
     }
 
-    /// The leading `bits` of both 32-bit halves of each example's first `pairs` hashes, `[len(ids), 2, pairs]`: the
-    /// same whole numbers on every device, but for their rounding to `kind`.
-    fn words(&self, ids: &[u64], pairs: usize, bits: i32, kind: Kind, device: Device) -> Result<Tensor> {
-        let shift = (32 - bits) as u32;
-        let size = [ids.len() as i64, 2, pairs as i64];
-        let streams: Vec<u64> = ids.iter().map(|&id| self.fold(EXAMPLE, id).key).collect();
-        let words = match (device, kind) {
-            (Device::Cpu, Kind::Double) => {
-                Tensor::f_from_slice(&host(&streams, pairs, |half| f64::from(half >> shift)))?
-            }
-            (Device::Cpu, _) => Tensor::f_from_slice(&host(&streams, pairs, |half| (half >> shift) as f32))?,
-            _ => device_words(&streams, pairs, shift, device)?,
-        };
-        Ok(words.f_view(size)?.f_to_kind(kind)?)
+    fn streams(&self, ids: &[u64]) -> Vec<u64> {
+        ids.iter().map(|&id| self.stream(id)).collect()
     }
+
+    /// Where the hashes of one example start.
+    fn stream(&self, id: u64) -> u64 {
+        self.fold(EXAMPLE, id).key
+    }
+}
+
+/// The leading `bits` of both 32-bit halves of each stream's first `pairs` hashes, `[len(streams), 2, pairs]`: the same
+/// whole numbers on every device, but for their rounding to `kind`.
+fn words(streams: &[u64], pairs: usize, bits: i32, kind: Kind, device: Device) -> Result<Tensor> {
+    let shift = (32 - bits) as u32;
+    let size = [streams.len() as i64, 2, pairs as i64];
+    let words = match (device, kind) {
+        (Device::Cpu, Kind::Double) => Tensor::f_from_slice(&host(streams, pairs, |half| f64::from(half >> shift)))?,
+        (Device::Cpu, _) => Tensor::f_from_slice(&host(streams, pairs, |half| (half >> shift) as f32))?,
+        _ => device_words(streams, pairs, shift, device)?,
+    };
+    Ok(words.f_view(size)?.f_to_kind(kind)?)
 }
 
 /// Two variates come from each hash.

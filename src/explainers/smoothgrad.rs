@@ -89,17 +89,14 @@ impl Explainer for SmoothGrad {
         let shape = on.x.size();
         let sums = on.sum_over_draws(self.samples, self.of.rows(), |part, draws| {
             let range = part.x.f_amax([1, 2, 3], true)? - part.x.f_amin([1, 2, 3], true)?;
-            let copies = draws
-                .map(|draw| {
-                    let draw = noise.index(draw as u64);
-                    let mut normal = draw.normal(&part.ids, &shape[1..], part.x.kind(), part.x.device())?;
-                    Ok(normal.f_mul_(&(&range * self.noise))?.f_add_(&part.x)?)
-                })
-                .collect::<Result<Vec<Tensor>>>()?;
-            let noisy = part.rows(&Tensor::f_stack(&copies, 1)?)?;
+            let count = draws.len() as i64;
+            let mut noisy = noise.normal_draws(&part.ids, draws, &shape[1..], part.x.kind(), part.x.device())?;
+            let spread = range.f_mul_scalar(self.noise)?.f_unsqueeze(1)?;
+            let noisy = noisy.f_mul_(&spread)?.f_add_(&part.x.f_unsqueeze(1)?)?;
+            let noisy = part.rows(&noisy)?;
             let maps = self.of.explain(&noisy)?.values;
             let unit = maps.size()[1..].to_vec();
-            let maps = maps.f_view([&[part.len() as i64, copies.len() as i64], unit.as_slice()].concat().as_slice())?;
+            let maps = maps.f_view([&[part.len() as i64, count], unit.as_slice()].concat().as_slice())?;
             let sum = |maps: &Tensor| maps.f_sum_dim_intlist(1, false, maps.kind());
             Ok(match self.combine {
                 Combine::Mean => sum(&maps)?,

@@ -178,3 +178,15 @@ proptest! {
         prop_assert!(Noise::new(seed).below(counter, n) < n);
     }
 }
+
+#[test]
+fn several_draws_in_one_go_are_the_single_draws() {
+    let noise = Noise::new(3).purpose("smoothgrad");
+    let ids = [4, 9];
+    let together = noise.normal_draws(&ids, 2..5, &[3, 5], Kind::Double, Device::Cpu).unwrap();
+    assert_eq!(together.size(), [2, 3, 3, 5]);
+    for draw in 2..5 {
+        let single = noise.index(draw).normal(&ids, &[3, 5], Kind::Double, Device::Cpu).unwrap();
+        assert_eq!(together.select(1, draw as i64 - 2), single);
+    }
+}
