@@ -271,6 +271,25 @@ fn the_number_of_workers_changes_nothing() {
     assert_eq!(rows[0], rows[1]);
 }
 
+#[test]
+fn attributions_leave_a_store_over_its_limit_and_are_not_missed() {
+    let bench = Bench::new(SMALL);
+    let expected = Bench::new(SMALL).rows();
+    let tight = "run suite.toml --store store --out out --store-limit 0";
+    let said = bench.says(tight);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_eq!(bench.compared("out"), expected);
+    let left = |what: &str| {
+        let plan = bench.says("plan suite.toml --store store").out;
+        plan.lines().filter(|line| line.contains("cached") && line.contains(what)).count()
+    };
+    assert_eq!(left("explain "), 0);
+    assert!(left("train ") > 0 && left("score ") > 0);
+    let again = bench.says(tight);
+    assert_eq!((again.code, again.computed()), (Some(0), 0), "{}", again.err);
+    assert_eq!(bench.compared("out"), expected);
+}
+
 /// The training takes minutes: a run that has ended has been interrupted.
 #[test]
 fn an_interrupt_ends_the_run_at_once_and_the_next_goes_on() {

@@ -2,6 +2,7 @@
 //! another one holds is left to it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,8 +30,14 @@ impl Executor for Local {
         let whole = |id: CellId| matches!(store.get(id), Ok(Some(_)));
         let pending = Pending::new(plan, &|id| if goals.contains(&id) { whole(id) } else { store.has(id) });
         on(Event::Planned { cells: pending.len() });
-        let shared =
-            Shared { plan, store, pending: Mutex::new(pending), changed: Condvar::new(), stopped: OnceLock::new() };
+        let shared = Shared {
+            plan,
+            store,
+            pending: Mutex::new(pending),
+            changed: Condvar::new(),
+            stopped: OnceLock::new(),
+            bytes: AtomicU64::new(store.bytes()?),
+        };
         let (events, received) = mpsc::channel();
         std::thread::scope(|scope| {
             for _ in 0..self.workers.max(1) {
@@ -52,6 +59,8 @@ struct Shared<'a> {
     changed: Condvar,
     /// Why the run cannot go on: the store takes no more results.
     stopped: OnceLock<Error>,
+    /// About how much the store holds: listing it after every cell would take longer than many cells.
+    bytes: AtomicU64,
 }
 
 impl<'a> Shared<'a> {
@@ -122,9 +131,10 @@ impl Local {
                     let start = Instant::now();
                     match self.perform(cell, shared.store, &tell) {
                         Ok(Outcome::Content(content)) => match writer.publish(&content) {
-                            Ok(_) => {
+                            Ok(bytes) => {
                                 tell(Event::Finished { id, took: start.elapsed() });
                                 shared.pending().set(id, Status::Done);
+                                shared.bytes.fetch_add(bytes, Ordering::Relaxed);
                             }
                             Err(error) => shared.stop(error),
                         },
@@ -151,12 +161,19 @@ impl Local {
 
     /// Lets go of attributions, which can be made again, once the store is over its limit.
     fn evict(&self, shared: &Shared, tell: &dyn Fn(Event)) {
+        if shared.bytes.load(Ordering::Relaxed) <= self.store_limit {
+            return;
+        }
         let may_go = |id| {
             let explains = shared.plan.cell(id).is_some_and(|cell| matches!(cell.task, Task::Explain(_)));
-            explains && !shared.pending().is_needed(id)
+            explains && !shared.plan.goals.contains(&id) && !shared.pending().is_needed(id)
         };
-        if let Err(error) = shared.store.evict(self.store_limit, &may_go) {
-            tell(Event::Notice(error.to_string()));
+        match shared.store.evict(self.store_limit, &may_go) {
+            // What other processes wrote or let go is not counted; the next run lists the store anew.
+            Ok(freed) => {
+                shared.bytes.fetch_sub(freed.min(shared.bytes.load(Ordering::Relaxed)), Ordering::Relaxed);
+            }
+            Err(error) => tell(Event::Notice(error.to_string())),
         }
     }
 }
