@@ -1,8 +1,11 @@
 //! What only several tables together can get wrong.
 
+use tch::{Device, Kind};
+
 use super::read::Read;
-use super::{Data, MetricTable, ModelTable, Origin};
+use super::{Data, MetricTable, ModelTable, Network, Origin};
 use crate::explainers::Contender;
+use crate::model::weights;
 use crate::stats::Population;
 
 /// Pairs that cannot work are mistakes of the suite, not rows to be skipped.
@@ -46,5 +49,17 @@ pub fn check_population(over: Population, models: &[Read<ModelTable>]) {
         let message = "intervals over new trainings need a recipe, and this network is loaded";
         let help = "set `[inference] over = \"model\"` to speak of these networks".to_string();
         model.section.mistake("weights", message, Some("`train = { .. }`".to_string()), Some(help));
+    }
+}
+
+/// Weights that do not fit their layers are found before anything runs.
+pub fn check_weights(networks: &[Network], models: &[Read<ModelTable>]) {
+    for network in networks {
+        let model = &models[network.model];
+        if let Some(ModelTable { origin: Origin::File(file), .. }) = &model.value
+            && let Err(error) = weights::read(&network.graph, file, Kind::Float, Device::Cpu)
+        {
+            model.section.mistake("weights", error.to_string(), None, None);
+        }
     }
 }

@@ -46,6 +46,7 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
 
     super::check::check(&datasets, &explainers, &metrics);
     super::check::check_population(over, &models);
+    super::check::check_weights(&networks, &models);
     let mut metrics = labelled(metrics)?;
     metrics.extend(cost(&metrics));
     Some(Suite {
