@@ -1,22 +1,27 @@
 //! Predictions on whole datasets.
 
+use std::ops::Range;
+
 use tch::{Kind, Tensor};
 
 use super::Model;
 use crate::error::Result;
 
-/// The accuracy and the logits, `[N, K]`, on `images` (`[N, input..]`, see [`pixels`]) with `labels` (`[N]`, int64).
-/// Works in chunks, so the dataset may be larger than the device.
-pub fn evaluate(model: &Model, images: &Tensor, labels: &Tensor) -> Result<(f64, Tensor)> {
-    let (kind, device) = model.options();
-    let _guard = tch::no_grad_guard();
-    let logits = images
-        .f_split(model.rows_within(super::chunk_bytes(device)) as i64, 0)?
-        .into_iter()
-        .map(|images| model.logits(&pixels(&images.f_to_device(device)?, kind)?));
-    let logits = Tensor::f_cat(&logits.collect::<Result<Vec<_>>>()?, 0)?;
-    let right = logits.f_argmax(1, false)?.f_eq_tensor(&labels.f_to_device(device)?)?;
-    Ok((right.f_mean(Kind::Double)?.f_double_value(&[])?, logits))
+/// The class of the largest logit for each of `count` examples, `rows` at a time: `images` gives those of a range, so the
+/// dataset may be larger than the device.
+pub fn predictions(
+    model: &Model,
+    count: usize,
+    rows: usize,
+    images: impl Fn(Range<usize>) -> Result<Tensor>,
+) -> Result<Vec<i64>> {
+    let mut predictions = Vec::with_capacity(count);
+    for start in (0..count).step_by(rows.max(1)) {
+        let images = images(start..(start + rows.max(1)).min(count))?;
+        let logits = tch::no_grad(|| model.logits(&images))?;
+        predictions.extend(Vec::<i64>::try_from(logits.f_argmax(1, false)?)?);
+    }
+    Ok(predictions)
 }
 
 /// Images as numbers in [0, 1]: bytes are divided by 255, others taken as they are.

@@ -1,13 +1,14 @@
 //! Train cells: weights, and predictions for every image.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde_json::json;
-use tch::{Kind, Tensor};
+use tch::Kind;
 
 use super::{Context, arrays};
-use crate::datasets::Split;
 use crate::error::{Error, Result};
+use crate::model::evaluate::predictions;
 use crate::model::{Model, train, weights};
 use crate::plan::Train;
 use crate::store::Content;
@@ -43,21 +44,12 @@ pub fn perform(context: &Context, task: &Train, progress: &dyn Fn(f64)) -> Resul
     let tensors = tensors.iter().map(|tensor| tensor.f_to_device(context.device)).collect::<Result<Vec<_>, _>>()?;
     let model = Model::new(network.graph.clone(), tensors)?;
     for (name, split) in [("train", &loaded.dataset.train), ("test", &loaded.dataset.test)] {
-        let predictions = predict(context, &model, split)?;
+        let rows = model.rows_within(context.chunk_bytes);
+        let images = |range: Range<usize>| split.images(&range.collect::<Vec<_>>(), Kind::Float, context.device);
+        let predictions = predictions(&model, split.len(), rows, images)?;
         let correct = predictions.iter().zip(&split.labels).filter(|(prediction, label)| prediction == label).count();
         record.insert(format!("{name}_accuracy"), json!(correct as f64 / split.len() as f64));
         arrays.insert(format!("predictions.{name}"), arrays::integers(&predictions));
     }
     Ok(Content { record: record.into(), arrays })
-}
-
-/// The class of the largest logit, for every image of a split.
-fn predict(context: &Context, model: &Model, split: &Split) -> Result<Vec<i64>> {
-    let mut predictions = Vec::with_capacity(split.len());
-    for block in crate::explainers::pieces(split.len(), model.rows_within(context.chunk_bytes)) {
-        let images = split.images(&block.collect::<Vec<_>>(), Kind::Float, context.device)?;
-        let logits: Tensor = tch::no_grad(|| model.logits(&images))?;
-        predictions.extend(Vec::<i64>::try_from(logits.f_argmax(1, false)?)?);
-    }
-    Ok(predictions)
 }
