@@ -54,7 +54,7 @@ impl Bench {
             model: &self.model,
             x: self.x.shallow_clone(),
             target: self.target.shallow_clone(),
-            truth: None,
+            evidence: None,
             ids: (0..self.x.size()[0] as u64).collect(),
             noise: Noise::new(0),
             statistics: &self.statistics,
@@ -74,6 +74,7 @@ impl Bench {
         let metric = metrics::read(&section).expect("a metric").method;
         let attribution = Noise::new(1).normal(&self.scene().ids, &[1, 28, 28], Kind::Float, Device::Cpu);
         let given = Given {
+            others: Vec::new(),
             scene: self.scene(),
             attribution: attribution.expect("a map"),
             unit: Unit::Element,

@@ -12,6 +12,8 @@ pub enum ModelRef {
     Original,
     /// The same recipe from another training seed.
     Reseeded(u64),
+    /// The same recipe and seed, trained on the counterpart of the row's data, in which the evidence says nothing.
+    Counterpart,
 }
 
 /// Something that must be there before a metric can score.
@@ -19,7 +21,7 @@ pub enum ModelRef {
 pub enum Need {
     /// The network itself, with what its training recorded.
     Model(ModelRef),
-    /// The attributions of the row's explainer for the row's images, made of a network.
+    /// The attributions of the row's explainer for the row's images and classes, made of a network.
     Attributions(ModelRef),
 }
 

@@ -6,13 +6,18 @@ use std::sync::Arc;
 
 use explainbench::catalogue::Entry;
 use explainbench::config::Section;
-use explainbench::explainers::{self, Explainer, Role, Scene, Unit};
+use explainbench::datasets::Truth;
+use explainbench::explainers::{self, Evidence, Explainer, Role, Scene, Unit};
 use explainbench::imputers::{self, Imputer, Statistics};
-use explainbench::metrics::{self, Cost, Direction, Given, Metric};
+use explainbench::metrics::{self, Cost, Direction, Given, Metric, Other};
 use explainbench::model::{Graph, Model, layers};
+use explainbench::need::ModelRef;
 use explainbench::noise::Noise;
 use explainbench::tensor_file;
 use tch::{Device, Kind, Tensor};
+
+mod localization;
+mod removal;
 
 /// What holds for a row of any catalogue, whatever it makes.
 fn check_entry<T: ?Sized>(folder: &str, entry: &Entry<T>) {
@@ -51,10 +56,10 @@ fn every_row_names_its_file_and_its_source() {
     unique(metrics::ALL);
 }
 
-const SIDE: i64 = 8;
+pub const SIDE: i64 = 8;
 
 /// A small network of two channels with fixed random weights.
-fn model() -> Model {
+pub fn model() -> Model {
     let text = "layers = [{ conv2d = { out = 4, kernel = 3, padding = 1 } }, \"relu\", { max_pool2d = { kernel = 2 } }, \
                 \"flatten\", { linear = { out = 3 } }]";
     let section = Section::parse("model", text).unwrap();
@@ -67,20 +72,22 @@ fn model() -> Model {
     Model::new(Arc::new(graph), weights).unwrap()
 }
 
-fn statistics() -> Statistics {
+pub fn statistics() -> Statistics {
     Statistics { mean: Tensor::from_slice(&[0.4, 0.6]) }
 }
 
 /// `count` random images with a square of truth each.
-fn scene<'a>(model: &'a Model, statistics: &'a Statistics, count: usize, chunk: usize) -> Scene<'a> {
+pub fn scene<'a>(model: &'a Model, statistics: &'a Statistics, count: usize, chunk: usize) -> Scene<'a> {
     let ids: Vec<u64> = (0..count as u64).collect();
     let x = Noise::new(6).uniform(&ids, &[2, SIDE, SIDE], Kind::Double, Device::Cpu).unwrap();
     let truth = Tensor::zeros([count as i64, SIDE, SIDE], (Kind::Bool, Device::Cpu));
     let _ = truth.narrow(1, 2, 3).narrow(2, 1, 2).fill_(1);
+    let boxes = Truth::from_masks(truth.shallow_clone()).unwrap().boxes;
+    let evidence = Evidence { mask: truth, ignored: None, boxes, applies: vec![true; count], without: None };
     Scene {
         model,
         target: Tensor::from_slice(&ids.iter().map(|id| (id % 3) as i64).collect::<Vec<_>>()),
-        truth: Some(truth),
+        evidence: Some(evidence),
         x,
         ids,
         noise: Noise::new(7),
@@ -91,7 +98,7 @@ fn scene<'a>(model: &'a Model, statistics: &'a Statistics, count: usize, chunk: 
 }
 
 /// Every explainer with its defaults; where a parameter has none, with an example.
-fn all_explainers() -> Vec<(String, Arc<dyn Explainer>)> {
+pub fn all_explainers() -> Vec<(String, Arc<dyn Explainer>)> {
     let file = std::env::temp_dir().join(format!("explainbench-conformance-{}.safetensors", std::process::id()));
     let stored = Noise::new(8).normal(&(0..6).collect::<Vec<_>>(), &[2, SIDE, SIDE], Kind::Float, Device::Cpu).unwrap();
     tensor_file::write(&file, &[("attribution", stored)]).unwrap();
@@ -106,7 +113,7 @@ fn all_explainers() -> Vec<(String, Arc<dyn Explainer>)> {
     all.collect()
 }
 
-fn explain(explainer: &dyn Explainer, scene: &Scene) -> Tensor {
+pub fn explain(explainer: &dyn Explainer, scene: &Scene) -> Tensor {
     let attribution = explainer.explain(scene).unwrap();
     let size = scene.x.size();
     let expected = match attribution.unit {
@@ -116,6 +123,24 @@ fn explain(explainer: &dyn Explainer, scene: &Scene) -> Tensor {
     assert_eq!(attribution.values.size(), expected);
     assert_eq!(attribution.values.kind(), scene.x.kind());
     attribution.values
+}
+
+#[test]
+fn every_imputer_replaces_what_is_removed_and_nothing_else() {
+    let (model, statistics) = (model(), statistics());
+    let scene = scene(&model, &statistics, 2, 10);
+    let (x, on) = (&scene.x, scene.surroundings());
+    let removed = Tensor::zeros([2, 1, 1, SIDE, SIDE], (Kind::Bool, Device::Cpu));
+    let _ = removed.narrow(3, 0, 3).fill_(1);
+    for entry in imputers::ALL {
+        let section = Section::parse("imputer", "").unwrap();
+        let imputer: Arc<dyn Imputer> = (entry.read)(&section).unwrap();
+        let changed = imputer.impute(x, &removed, &on).unwrap().squeeze_dim(1);
+        assert_eq!(changed.narrow(2, 3, SIDE - 3), x.narrow(2, 3, SIDE - 3), "{}", entry.name);
+        let fill = imputer.reference(x, &on).unwrap();
+        assert_eq!(fill.size(), x.size());
+        assert_eq!(changed.narrow(2, 0, 3), fill.narrow(2, 0, 3), "{}", entry.name);
+    }
 }
 
 #[test]
@@ -187,7 +212,7 @@ fn integrated_gradients_are_complete_and_give_a_dummy_nothing() {
         assert_eq!(values.select(1, 1).abs().max().double_value(&[]), 0.0, "the dummy channel");
         let section = Section::parse("metric", &format!("imputer = '{reference}'")).unwrap();
         let start = imputers::choose(&section, "imputer", "black").unwrap().method;
-        let start = start.reference(&scene.x, &statistics).unwrap();
+        let start = start.reference(&scene.x, &scene.surroundings()).unwrap();
         let score = |x: &Tensor| model.scores(x, &scene.target, explainbench::model::Score::Logit).unwrap();
         let gap = values.sum_dim_intlist([1, 2, 3].as_slice(), false, Kind::Double) - (score(&scene.x) - score(&start));
         let gap = gap.abs().max().double_value(&[]);
@@ -208,41 +233,6 @@ fn smoothgrad_without_noise_is_what_it_wraps() {
     close("use = 'smoothgrad'\nnoise = 0.0\nsamples = 3", &plain);
     close("use = 'smoothgrad'\nnoise = 0.0\nsamples = 3\ncombine = 'square'", &plain.square());
     close("use = 'smoothgrad'\nnoise = 0.0\nsamples = 3\ncombine = 'variance'", &plain.zeros_like());
-}
-
-#[test]
-fn every_imputer_replaces_what_is_removed_and_nothing_else() {
-    let statistics = statistics();
-    let (model, x) = (model(), Tensor::rand([2, 2, SIDE, SIDE], (Kind::Double, Device::Cpu)));
-    drop(model);
-    let removed = Tensor::zeros([2, 1, SIDE, SIDE], (Kind::Bool, Device::Cpu));
-    let _ = removed.narrow(2, 0, 3).fill_(1);
-    for entry in imputers::ALL {
-        let section = Section::parse("imputer", "").unwrap();
-        let imputer: Arc<dyn Imputer> = (entry.read)(&section).unwrap();
-        let changed = imputer.impute(&x, &removed, &statistics).unwrap();
-        assert_eq!(changed.narrow(2, 3, SIDE - 3), x.narrow(2, 3, SIDE - 3), "{}", entry.name);
-        let fill = imputer.reference(&x, &statistics).unwrap();
-        assert_eq!(fill.size(), x.size());
-        assert_eq!(changed.narrow(2, 0, 3), fill.narrow(2, 0, 3), "{}", entry.name);
-    }
-}
-
-fn given<'a>(scene: Scene<'a>, map: Tensor) -> Given<'a> {
-    let cost = Cost { examples: scene.len(), together: 1, ..Cost::default() };
-    Given { scene, attribution: map.unsqueeze(1), unit: Unit::Pixel, map: Default::default(), cost }
-}
-
-fn metric(text: &str) -> Arc<dyn Metric> {
-    let section = Section::parse("metric", text).unwrap();
-    let chosen = metrics::read(&section);
-    assert!(!section.has_mistakes(), "{}", section.mistakes());
-    chosen.unwrap().method
-}
-
-fn values(metric: &dyn Metric, given: &Given, measure: &str) -> Vec<f64> {
-    let scores = metric.score(given).unwrap();
-    scores.measures.into_iter().find(|values| values.measure == measure).unwrap().values
 }
 
 #[test]
@@ -272,73 +262,7 @@ fn every_metric_scores_each_example_alone_as_in_a_batch_and_keeps_its_word_on_me
     }
 }
 
-#[test]
-fn pointing_game_oracle_hits_inverted_oracle_misses_random_scores_its_chance_and_a_constant_is_invalid() {
-    let (model, statistics) = (model(), statistics());
-    let game = metric("use = 'pointing-game'");
-    let count = 2000;
-    let truth = scene(&model, &statistics, count, 1000).truth.unwrap().to_kind(Kind::Double);
-    let hits =
-        |map: &Tensor| values(&*game, &given(scene(&model, &statistics, count, 1000), map.shallow_clone()), "hit");
-    let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
-    assert_eq!(mean(hits(&truth)), 1.0);
-    assert_eq!(mean(hits(&(1.0 - &truth))), 0.0);
-    assert!(hits(&truth.ones_like()).iter().all(|hit| hit.is_nan()));
-    // 6 of 64 pixels are truth: 2000 draws of a 0/1 variable with mean .094 have a standard error of .0065.
-    let random = mean(hits(&Tensor::rand_like(&truth)));
-    assert!((random - 6.0 / 64.0).abs() < 4.0 * 0.0065, "{random}");
-    let chance = values(&*game, &given(scene(&model, &statistics, 1, 1), truth.narrow(0, 0, 1)), "chance");
-    assert_eq!(chance, [6.0 / 64.0]);
-}
-
 /// On an additive linear model, removing by w_i (x_i - fill_i) is optimal for the logit, and the inverse order is worst.
-#[test]
-fn deletion_of_a_linear_model_is_best_in_the_order_of_its_contributions() {
-    let section = Section::parse("model", "layers = [\"flatten\", { linear = { out = 3 } }]").unwrap();
-    let graph = layers::read(&section, &[2, SIDE, SIDE], Some(3)).unwrap();
-    let noise = Noise::new(9);
-    let draw = |spec: &explainbench::model::WeightSpec| {
-        noise.purpose(&spec.name).normal(&[0], &spec.shape, Kind::Double, Device::Cpu).unwrap().squeeze_dim(0)
-    };
-    let weights: Vec<Tensor> = graph.weights.iter().map(draw).collect();
-    let rows = weights[0].view([3, 2, SIDE, SIDE]);
-    let model = Model::new(Arc::new(graph), weights).unwrap();
-    let statistics = statistics();
-    for (imputer, fill) in [("black", [0.0, 0.0]), ("mean", [0.4, 0.6])] {
-        let deletion = metric(&format!("use = 'deletion'\nscore = 'logit'\nstep = 3\nimputer = '{imputer}'"));
-        let scene = || scene(&model, &statistics, 8, 100);
-        let fill = Tensor::from_slice(&fill).view([1, 2, 1, 1]);
-        let contribution =
-            (rows.index_select(0, &scene().target) * (scene().x - fill)).sum_dim_intlist(1, false, Kind::Double);
-        let auc = |map: &Tensor| values(&*deletion, &given(scene(), map.shallow_clone()), "auc");
-        let (best, worst) = (auc(&contribution), auc(&-&contribution));
-        for trial in 0..20 {
-            let ids: Vec<u64> = (0..8).collect();
-            let other = auc(&Noise::new(trial).normal(&ids, &[SIDE, SIDE], Kind::Double, Device::Cpu).unwrap());
-            for example in 0..8 {
-                assert!(best[example] <= other[example] && other[example] <= worst[example]);
-            }
-        }
-    }
-}
-
-#[test]
-fn ties_are_broken_at_random_the_same_for_every_contender_or_in_order() {
-    let (model, statistics) = (model(), statistics());
-    let flat = Tensor::zeros([4, SIDE, SIDE], (Kind::Double, Device::Cpu));
-    let auc = |text: &str, map: &Tensor| {
-        values(&*metric(text), &given(scene(&model, &statistics, 4, 100), map.shallow_clone()), "auc")
-    };
-    let random = "use = 'deletion'";
-    assert_eq!(auc(random, &flat), auc(random, &(&flat + 1.0)));
-    // In order: the same as a map that falls from the first pixel to the last.
-    let falling =
-        -Tensor::arange(SIDE * SIDE, (Kind::Double, Device::Cpu)).view([1, SIDE, SIDE]).expand([4, SIDE, SIDE], false);
-    let stable = "use = 'deletion'\nties = 'stable'";
-    assert_eq!(auc(stable, &flat), auc(random, &falling));
-    assert_ne!(auc(random, &flat), auc(stable, &flat));
-}
-
 #[test]
 fn a_map_that_is_not_finite_is_invalid_for_that_example_alone() {
     let (model, statistics) = (model(), statistics());
@@ -366,4 +290,23 @@ fn directions_are_stated_for_every_measure_that_ranks() {
         ("pointing-game", "hit", Direction::Higher),
     ];
     assert_eq!(ranked, expected);
+}
+
+pub fn given<'a>(scene: Scene<'a>, map: Tensor) -> Given<'a> {
+    let cost = Cost { examples: scene.len(), together: 1, ..Cost::default() };
+    let others =
+        vec![Other { reference: ModelRef::Counterpart, model: scene.model, attribution: Some(map.unsqueeze(1)) }];
+    Given { scene, attribution: map.unsqueeze(1), unit: Unit::Pixel, map: Default::default(), cost, others }
+}
+
+pub fn metric(text: &str) -> Arc<dyn Metric> {
+    let section = Section::parse("metric", text).unwrap();
+    let chosen = metrics::read(&section);
+    assert!(!section.has_mistakes(), "{}", section.mistakes());
+    chosen.unwrap().method
+}
+
+pub fn values(metric: &dyn Metric, given: &Given, measure: &str) -> Vec<f64> {
+    let scores = metric.score(given).unwrap();
+    scores.measures.into_iter().find(|values| values.measure == measure).unwrap().values
 }

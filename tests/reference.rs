@@ -47,7 +47,7 @@ pub fn scene<'a>(model: &'a Model, statistics: &'a Statistics, chunk: usize) -> 
     Scene {
         model,
         target: reference("target").to_kind(Kind::Int64),
-        truth: None,
+        evidence: None,
         ids: (0..x.size()[0] as u64).collect(),
         x,
         noise: Noise::new(0),
@@ -99,7 +99,14 @@ fn the_deletion_curve_of_lenet_agrees_with_the_reference() {
     let contender = explainer("use = 'gradient'\nmap = { channels = 'sum', sign = 'absolute' }");
     let scene = scene(&model, &statistics, 100);
     let attribution = contender.chosen.method.explain(&scene).unwrap().values;
-    let given = Given { scene, attribution, unit: Unit::Element, map: contender.map, cost: Default::default() };
+    let given = Given {
+        scene,
+        attribution,
+        unit: Unit::Element,
+        map: contender.map,
+        cost: Default::default(),
+        others: Vec::new(),
+    };
     let section = Section::parse("metric", "use = 'deletion'\nstep = 28\nties = 'stable'").unwrap();
     let metric = metrics::read(&section).unwrap();
     let scores = metric.method.score(&given).unwrap();

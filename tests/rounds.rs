@@ -8,7 +8,7 @@ use std::sync::Arc;
 use explainbench::datasets::DataFolder;
 use explainbench::error::{Error, Result};
 use explainbench::explainers::{Access, Attribution, Explainer, Scene};
-use explainbench::metrics::{Given, Measure, Metric, Scores};
+use explainbench::metrics::{Family, Given, Measure, Metric, Scores};
 use explainbench::need::{Known, ModelRef, Need};
 use explainbench::plan::{Cell, CellId, Outside, Plan, Task, expand};
 use explainbench::report::{Cell as Shown, collect};
@@ -138,6 +138,10 @@ fn a_failure_skips_what_follows_and_nothing_else() {
 struct TwoRounds;
 
 impl Metric for TwoRounds {
+    fn family(&self) -> Family {
+        Family::Removal
+    }
+
     fn measures(&self) -> Vec<Measure> {
         Vec::new()
     }

@@ -7,8 +7,9 @@ use clap::Args;
 use tch::{Device, Kind, Tensor};
 
 use crate::config::Section;
+use crate::datasets::Truth;
 use crate::error::{Error, Result};
-use crate::explainers::{self, Scene};
+use crate::explainers::{self, Evidence, Scene};
 use crate::imputers::Statistics;
 use crate::model::{Graph, Model, chunk_bytes, layers, weights};
 use crate::noise::Noise;
@@ -56,8 +57,8 @@ pub fn explain(arguments: &Arguments) -> Result<ExitCode> {
     let model = read_model(&arguments.model, arguments.weights.as_deref(), &x, device, kind)?;
     let classes = model.graph.shapes()?[model.graph.output].last().copied().unwrap_or(0);
     let target = read_target(&file, x.size()[0], classes)?.f_to_device(device)?;
-    let truth = match contender.chosen.method.needs_truth() {
-        true => Some(read_mask(&file, &x)?.f_to_device(device)?),
+    let evidence = match contender.chosen.method.needs_truth() {
+        true => Some(evidence(read_mask(&file, &x)?, device)?),
         false => None,
     };
     // Outside of a dataset there are no training images: the mean is that of the images given.
@@ -66,7 +67,7 @@ pub fn explain(arguments: &Arguments) -> Result<ExitCode> {
     let scene = Scene {
         model: &model,
         target,
-        truth,
+        evidence,
         ids: (0..x.size()[0] as u64).collect(),
         x,
         noise: Noise::new(arguments.seed),
@@ -77,6 +78,13 @@ pub fn explain(arguments: &Arguments) -> Result<ExitCode> {
     let attribution = contender.chosen.method.explain(&scene)?.values;
     tensor_file::write(&arguments.output, &[("attribution", attribution)])?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a mask says, bool [B, H, W].
+fn evidence(mask: Tensor, device: Device) -> Result<Evidence> {
+    let truth = Truth::from_masks(mask.shallow_clone())?;
+    let applies = vec![true; truth.boxes.len()];
+    Ok(Evidence { mask: mask.f_to_device(device)?, ignored: None, boxes: truth.boxes, applies, without: None })
 }
 
 fn read_images(file: &TensorFile) -> Result<Tensor> {

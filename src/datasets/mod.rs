@@ -11,6 +11,7 @@ mod tensors;
 mod truth;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use folder::DataFolder;
 pub use split::{Dataset, Split};
@@ -27,6 +28,12 @@ pub trait Source: Send + Sync {
 
     /// The files of outside that decide the content.
     fn files(&self, data: &DataFolder) -> Result<Vec<PathBuf>>;
+
+    /// The same data in which the evidence that its truth speaks of says nothing of the class in training, where there is such
+    /// data. Its test images are the same.
+    fn counterpart(&self) -> Option<Arc<dyn Source>> {
+        None
+    }
 
     /// Reads or makes the images. Agrees with `describe`.
     fn load(&self, data: &DataFolder) -> Result<Dataset>;

@@ -178,7 +178,7 @@ impl Planted {
         };
         let images = images.f_mul_scalar(1.0 - self.contrast)?.f_masked_fill(&lit, 1.0)?;
         let labels = labels.into_iter().map(|label| label as i64).collect();
-        Ok(Split::new(images, labels, Some(Truth { boxes, masks: Some(masks) })))
+        Ok(Split::new(images, labels, Some(Truth { masks: Some(masks), ..Truth::from_boxes(boxes) })))
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Split {
     stored: Tensor,
     pub labels: Vec<i64>,
     pub truth: Option<Truth>,
+    /// The same images without the evidence that `truth` speaks of, where the source can make them; stored like `stored`.
+    without: Option<Tensor>,
 }
 
 impl Dataset {
@@ -53,7 +55,18 @@ pub(super) fn held_out(count: usize, share: f64) -> Result<usize> {
 impl Split {
     /// `images` [N, C, H, W] on the CPU, u8 or float in [0, 1], one label each.
     pub fn new(images: Tensor, labels: Vec<i64>, truth: Option<Truth>) -> Self {
-        Self { stored: images, labels, truth }
+        Self { stored: images, labels, truth, without: None }
+    }
+
+    /// The same split, knowing what its images are without their evidence; shape and kind of its images.
+    pub fn with_plain(self, images: Tensor) -> Self {
+        Self { without: Some(images), ..self }
+    }
+
+    /// The images `ids` without their evidence, [B, C, H, W]; `None` where the source cannot make them.
+    pub fn plain_images(&self, ids: &[usize], kind: Kind, device: Device) -> Result<Option<Tensor>> {
+        let pick = |stored: &Tensor| in_unit_range(&stored.f_index_select(0, &index(ids))?, kind, device);
+        self.without.as_ref().map(pick).transpose()
     }
 
     pub fn len(&self) -> usize {
@@ -96,6 +109,7 @@ impl Split {
             stored: self.stored.f_index_select(0, &index(ids))?,
             labels: ids.iter().map(|&id| self.labels[id]).collect(),
             truth: self.truth.as_ref().map(|truth| truth.select(ids)).transpose()?,
+            without: self.without.as_ref().map(|images| images.f_index_select(0, &index(ids))).transpose()?,
         })
     }
 
@@ -105,6 +119,7 @@ impl Split {
             stored: self.stored.shallow_clone(),
             labels: self.labels.clone(),
             truth: self.truth.as_ref().map(Truth::shallow_clone),
+            without: self.without.as_ref().map(Tensor::shallow_clone),
         }
     }
 }

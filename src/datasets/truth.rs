@@ -24,6 +24,8 @@ impl Rect {
 pub struct Truth {
     /// The boxes of each image: several objects have several boxes, and an image without evidence has none.
     pub boxes: Vec<Vec<Rect>>,
+    /// Regions of each image where it does not matter what a map says, such as objects that are marked as difficult.
+    pub ignored: Vec<Vec<Rect>>,
     /// The exact pixels, bool [N, H, W], where the source knows them.
     pub masks: Option<Tensor>,
 }
@@ -39,7 +41,13 @@ impl Truth {
         } else {
             pixels.chunks(height * width).map(|mask| enclosing(mask, width).into_iter().collect()).collect()
         };
-        Ok(Self { boxes, masks: Some(masks) })
+        Ok(Self { masks: Some(masks), ..Self::from_boxes(boxes) })
+    }
+
+    /// The truth of boxes alone.
+    pub fn from_boxes(boxes: Vec<Vec<Rect>>) -> Self {
+        let ignored = vec![Vec::new(); boxes.len()];
+        Self { boxes, ignored, masks: None }
     }
 
     /// The evidence of the images `ids`, bool [B, `height`, `width`]: the masks where there are any, else the boxes filled.
@@ -47,28 +55,44 @@ impl Truth {
         if let Some(masks) = &self.masks {
             return Ok(masks.f_index_select(0, &index(ids))?);
         }
-        let mut pixels = vec![false; ids.len() * height * width];
-        for (place, &id) in ids.iter().enumerate() {
-            for area in &self.boxes[id] {
-                for y in area.y0..area.y1.min(height) {
-                    let row = (place * height + y) * width;
-                    pixels[row + area.x0.min(width)..row + area.x1.min(width)].fill(true);
-                }
-            }
-        }
-        Ok(Tensor::from_slice(&pixels).f_reshape([ids.len() as i64, height as i64, width as i64])?)
+        filled(&self.boxes, ids, height, width)
+    }
+
+    /// Where maps are not judged, bool [B, `height`, `width`]; `None` if nothing is ignored in any image.
+    pub fn ignored(&self, ids: &[usize], height: usize, width: usize) -> Result<Option<Tensor>> {
+        let any = self.ignored.iter().any(|boxes| !boxes.is_empty());
+        any.then(|| filled(&self.ignored, ids, height, width)).transpose()
     }
 
     /// The truth of the images `ids` alone, in that order.
     pub fn select(&self, ids: &[usize]) -> Result<Self> {
         let masks = self.masks.as_ref().map(|masks| masks.f_index_select(0, &index(ids))).transpose()?;
-        Ok(Self { boxes: ids.iter().map(|&id| self.boxes[id].clone()).collect(), masks })
+        let pick = |boxes: &[Vec<Rect>]| ids.iter().map(|&id| boxes[id].clone()).collect();
+        Ok(Self { boxes: pick(&self.boxes), ignored: pick(&self.ignored), masks })
     }
 
     /// Another handle on the same masks.
     pub fn shallow_clone(&self) -> Self {
-        Self { boxes: self.boxes.clone(), masks: self.masks.as_ref().map(Tensor::shallow_clone) }
+        Self {
+            boxes: self.boxes.clone(),
+            ignored: self.ignored.clone(),
+            masks: self.masks.as_ref().map(Tensor::shallow_clone),
+        }
     }
+}
+
+/// The boxes of the images `ids`, bool [B, `height`, `width`].
+fn filled(boxes: &[Vec<Rect>], ids: &[usize], height: usize, width: usize) -> Result<Tensor> {
+    let mut pixels = vec![false; ids.len() * height * width];
+    for (place, &id) in ids.iter().enumerate() {
+        for area in &boxes[id] {
+            for y in area.y0..area.y1.min(height) {
+                let row = (place * height + y) * width;
+                pixels[row + area.x0.min(width)..row + area.x1.min(width)].fill(true);
+            }
+        }
+    }
+    Ok(Tensor::from_slice(&pixels).f_reshape([ids.len() as i64, height as i64, width as i64])?)
 }
 
 /// Example ids as libtorch indexes by them.
@@ -95,7 +119,7 @@ mod tests {
     #[test]
     fn boxes_are_filled_half_open() {
         let boxes = vec![vec![], vec![Rect { y0: 0, x0: 0, y1: 2, x1: 2 }, Rect { y0: 1, x0: 1, y1: 9, x1: 9 }]];
-        let truth = Truth { boxes, masks: None };
+        let truth = Truth::from_boxes(boxes);
         let mask = truth.mask(&[1, 0], 3, 4).unwrap();
         assert_eq!(mask.size(), [2, 3, 4]);
         let expected = [[1, 1, 0, 0], [1, 1, 1, 1], [0, 1, 1, 1], [0; 4], [0; 4], [0; 4]];

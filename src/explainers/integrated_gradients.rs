@@ -187,7 +187,7 @@ impl Reference {
     /// Where the way starts, for each example. Shape of `on.x`.
     fn at(&self, on: &Scene) -> Result<Tensor> {
         match self {
-            Reference::Imputed(imputer) => imputer.reference(&on.x, &on.statistics.like(&on.x)),
+            Reference::Imputed(imputer) => imputer.reference(&on.x, &on.surroundings()),
             Reference::File(path) => {
                 let reference = TensorFile::open(path)?.tensor("reference")?;
                 if reference.size() != on.x.size()[1..] {

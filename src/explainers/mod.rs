@@ -26,7 +26,7 @@ mod scene;
 mod smoothgrad;
 
 pub use map::{Channels, Map, Sign};
-pub use scene::{Scene, pieces};
+pub use scene::{Evidence, Scene, pieces};
 
 /// What an explainer asks of the model, from least to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -24,6 +24,6 @@ pub const ENTRY: Entry<dyn Explainer> = Entry {
 };
 
 fn map(on: &Scene) -> Result<Tensor> {
-    let truth = on.truth.as_ref().ok_or_else(|| Error::new("oracle: this data has no boxes or masks"))?;
-    Ok(truth.f_unsqueeze(1)?.f_to_kind(on.x.kind())?)
+    let evidence = on.evidence.as_ref().ok_or_else(|| Error::new("oracle: this data has no boxes or masks"))?;
+    Ok(evidence.mask.f_unsqueeze(1)?.f_to_kind(on.x.kind())?)
 }

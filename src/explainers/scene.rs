@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use tch::Tensor;
 
+use crate::datasets::Rect;
 use crate::error::Result;
-use crate::imputers::Statistics;
+use crate::imputers::{Statistics, Surroundings};
 use crate::model::Model;
 use crate::noise::Noise;
 
@@ -16,8 +17,8 @@ pub struct Scene<'a> {
     pub x: Tensor,
     /// The class whose score is explained, int64 [B].
     pub target: Tensor,
-    /// Where the evidence is, bool [B, H, W], on data that knows.
-    pub truth: Option<Tensor>,
+    /// Where the evidence is, on data that knows.
+    pub evidence: Option<Evidence>,
     /// Names of the examples: draws are keyed by them, so that an example sees the same noise in any batch.
     pub ids: Vec<u64>,
     pub noise: Noise,
@@ -26,6 +27,35 @@ pub struct Scene<'a> {
     pub chunk: usize,
     /// Whether a derivative of the attribution will be asked for: then the tape is kept.
     pub differentiable: bool,
+}
+
+/// What data knows about the evidence for the label of each image.
+pub struct Evidence {
+    /// Where it is, bool [B, H, W].
+    pub mask: Tensor,
+    /// Where it does not matter what a map says, bool [B, H, W].
+    pub ignored: Option<Tensor>,
+    pub boxes: Vec<Vec<Rect>>,
+    /// Whether the explained class is the one that the evidence speaks for.
+    pub applies: Vec<bool>,
+    /// The same images without the evidence, [B, C, H, W], where the data can make them.
+    pub without: Option<Tensor>,
+}
+
+impl Evidence {
+    /// That of the examples at `places`, in their order.
+    fn at(&self, places: impl Iterator<Item = usize> + Clone) -> Result<Self> {
+        let index: Vec<i64> = places.clone().map(|place| place as i64).collect();
+        let index = Tensor::from_slice(&index).to_device(self.mask.device());
+        let pick = |tensor: &Tensor| tensor.f_index_select(0, &index);
+        Ok(Self {
+            mask: pick(&self.mask)?,
+            ignored: self.ignored.as_ref().map(pick).transpose()?,
+            boxes: places.clone().map(|place| self.boxes[place].clone()).collect(),
+            applies: places.map(|place| self.applies[place]).collect(),
+            without: self.without.as_ref().map(pick).transpose()?,
+        })
+    }
 }
 
 impl<'a> Scene<'a> {
@@ -43,7 +73,7 @@ impl<'a> Scene<'a> {
         Ok(Scene {
             x: cut(&self.x)?,
             target: cut(&self.target)?,
-            truth: self.truth.as_ref().map(cut).transpose()?,
+            evidence: self.evidence.as_ref().map(|known| known.at(range.clone())).transpose()?,
             ids: self.ids[range.clone()].to_vec(),
             ..self.shared()
         })
@@ -56,7 +86,7 @@ impl<'a> Scene<'a> {
         Ok(Scene {
             x: pick(&self.x)?,
             target: pick(&self.target)?,
-            truth: self.truth.as_ref().map(pick).transpose()?,
+            evidence: self.evidence.as_ref().map(|known| known.at(places.iter().map(|i| *i as usize))).transpose()?,
             ids: places.iter().map(|place| self.ids[*place as usize]).collect(),
             ..self.shared()
         })
@@ -65,16 +95,19 @@ impl<'a> Scene<'a> {
     /// The same examples, each with several inputs: `rows` [B, n, C, H, W]. The scene that results has B x n examples.
     pub fn rows(&self, rows: &Tensor) -> Result<Scene<'a>> {
         let draws = rows.size()[1];
+        let repeated = || (0..self.len()).flat_map(|example| std::iter::repeat_n(example, draws as usize));
         Ok(Scene {
             x: rows.f_flatten(0, 1)?,
             target: self.target.f_repeat_interleave_self_int(draws, 0, None)?,
-            truth: match &self.truth {
-                Some(truth) => Some(truth.f_repeat_interleave_self_int(draws, 0, None)?),
-                None => None,
-            },
-            ids: self.ids.iter().flat_map(|id| std::iter::repeat_n(*id, draws as usize)).collect(),
+            evidence: self.evidence.as_ref().map(|known| known.at(repeated())).transpose()?,
+            ids: repeated().map(|example| self.ids[example]).collect(),
             ..self.shared()
         })
+    }
+
+    /// What imputers know of these images.
+    pub fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings { statistics: self.statistics.like(&self.x), noise: self.noise, ids: &self.ids }
     }
 
     /// Calls `sum` on parts of at most `chunk` rows, where each example takes part in `draws` draws of `rows` rows each,
@@ -108,7 +141,7 @@ impl<'a> Scene<'a> {
             model: self.model,
             x: Tensor::new(),
             target: Tensor::new(),
-            truth: None,
+            evidence: None,
             ids: Vec::new(),
             noise: self.noise,
             statistics: self.statistics,

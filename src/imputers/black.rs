@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
-use super::{Imputer, Statistics};
+use super::{Imputer, Surroundings};
 use crate::catalogue::Entry;
 use crate::error::Result;
 
@@ -27,7 +27,7 @@ pub const ENTRY: Entry<dyn Imputer> = Entry {
 pub struct Black;
 
 impl Imputer for Black {
-    fn fill(&self, x: &Tensor, _: &Statistics) -> Result<Tensor> {
+    fn fill(&self, x: &Tensor, _: &Surroundings) -> Result<Tensor> {
         Ok(Tensor::f_zeros([1], (x.kind(), x.device()))?)
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
-use super::{Imputer, Statistics};
+use super::{Imputer, Surroundings};
 use crate::catalogue::Entry;
 use crate::error::Result;
 
@@ -39,7 +39,7 @@ pub struct Blur {
 }
 
 impl Imputer for Blur {
-    fn fill(&self, x: &Tensor, _: &Statistics) -> Result<Tensor> {
+    fn fill(&self, x: &Tensor, _: &Surroundings) -> Result<Tensor> {
         gaussian_blur(x, self.kernel, self.sigma)
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
-use super::{Imputer, Statistics};
+use super::{Imputer, Surroundings};
 use crate::catalogue::Entry;
 use crate::error::Result;
 
@@ -27,7 +27,7 @@ pub const ENTRY: Entry<dyn Imputer> = Entry {
 pub struct Mean;
 
 impl Imputer for Mean {
-    fn fill(&self, _: &Tensor, statistics: &Statistics) -> Result<Tensor> {
-        Ok(statistics.mean.f_view([-1, 1, 1])?)
+    fn fill(&self, _: &Tensor, on: &Surroundings) -> Result<Tensor> {
+        Ok(on.statistics.mean.f_view([-1, 1, 1])?)
     }
 }

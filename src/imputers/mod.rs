@@ -8,6 +8,7 @@ use tch::Tensor;
 use crate::catalogue::{Chosen, Entry};
 use crate::config::Section;
 use crate::error::Result;
+use crate::noise::Noise;
 
 mod black;
 mod blur;
@@ -33,19 +34,30 @@ impl Statistics {
     }
 }
 
+/// What an imputer knows beside the images that it works on.
+pub struct Surroundings<'a> {
+    /// Stored like the images.
+    pub statistics: Statistics,
+    pub noise: Noise,
+    /// One name per image: draws are keyed by them.
+    pub ids: &'a [u64],
+}
+
 /// Says what takes the place of features.
 pub trait Imputer: Send + Sync {
-    /// The values that replace removed pixels of `x` [.., C, H, W]; broadcastable to its shape.
-    fn fill(&self, x: &Tensor, statistics: &Statistics) -> Result<Tensor>;
+    /// What takes the place of removed features of `x` [B, C, H, W]; broadcastable to its shape. An imputer whose fill depends
+    /// on what is removed answers as if everything were.
+    fn fill(&self, x: &Tensor, on: &Surroundings) -> Result<Tensor>;
 
-    /// `x` [.., C, H, W] without the pixels where `removed` (bool [.., 1, H, W], broadcast against `x`) is true.
-    fn impute(&self, x: &Tensor, removed: &Tensor, statistics: &Statistics) -> Result<Tensor> {
-        Ok(self.fill(x, statistics)?.f_where_self(removed, x)?)
+    /// n versions of each image of `x` [B, C, H, W], [B, n, C, H, W]: without the features where `removed`, bool
+    /// [B, n, 1 or C, H, W], is true.
+    fn impute(&self, x: &Tensor, removed: &Tensor, on: &Surroundings) -> Result<Tensor> {
+        Ok(self.fill(x, on)?.f_expand_as(x)?.f_unsqueeze(1)?.f_where_self(removed, &x.f_unsqueeze(1)?)?)
     }
 
     /// The picture with every pixel replaced: the reference input of path methods. Shape of `x`.
-    fn reference(&self, x: &Tensor, statistics: &Statistics) -> Result<Tensor> {
-        Ok(self.fill(x, statistics)?.f_expand_as(x)?.f_contiguous()?)
+    fn reference(&self, x: &Tensor, on: &Surroundings) -> Result<Tensor> {
+        Ok(self.fill(x, on)?.f_expand_as(x)?.f_contiguous()?)
     }
 }
 

@@ -12,7 +12,7 @@
 
 use std::sync::Arc;
 
-use super::{Direction, Given, Measure, Metric, ScoredUnit, Scores, Values};
+use super::{Direction, Family, Given, Measure, Metric, ScoredUnit, Scores, Values};
 use crate::catalogue::Entry;
 use crate::error::Result;
 
@@ -28,6 +28,10 @@ pub const ENTRY: Entry<dyn Metric> = Entry {
 pub struct Cost;
 
 impl Metric for Cost {
+    fn family(&self) -> Family {
+        Family::Cost
+    }
+
     fn measures(&self) -> Vec<Measure> {
         vec![
             Measure::new("passes", Direction::None, 0.5),
@@ -49,6 +53,7 @@ impl Metric for Cost {
                 values("memory", vec![cost.passes.peak_bytes as f64 / cost.together as f64; given.scene.len()]),
                 values("seconds", each(cost.seconds)),
             ],
+            flags: Vec::new(),
         })
     }
 }

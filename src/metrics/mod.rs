@@ -5,9 +5,9 @@ use tch::{Kind, Tensor};
 
 use crate::catalogue::{Chosen, Entry};
 use crate::config::Section;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::explainers::{Map, Scene, Unit};
-use crate::model::Passes;
+use crate::model::{Model, Passes};
 use crate::need::{Known, ModelRef, Need};
 
 mod cost;
@@ -55,6 +55,12 @@ pub struct Measure {
     pub unit: &'static str,
     /// What `at` counts, for curves.
     pub axis: Option<&'static str>,
+    /// Whether it stands among the further measures instead of the main table.
+    pub minor: bool,
+    /// Whether its mean is the mean over classes of the means of each class.
+    pub over_classes: bool,
+    /// What to compare it with.
+    pub lines: &'static [Line],
     /// Whether it differs from run to run, as seconds do: then it stays out of the files that are compared.
     pub timing: bool,
 }
@@ -62,7 +68,29 @@ pub struct Measure {
 impl Measure {
     /// A number without a unit that a table shows.
     pub const fn new(name: &'static str, direction: Direction, smallest_effect: f64) -> Self {
-        Self { name, direction, smallest_effect, unit: "", axis: None, timing: false }
+        Self {
+            name,
+            direction,
+            smallest_effect,
+            unit: "",
+            axis: None,
+            minor: false,
+            over_classes: false,
+            lines: &[],
+            timing: false,
+        }
+    }
+
+    pub const fn minor(self) -> Self {
+        Self { minor: true, ..self }
+    }
+
+    pub const fn over_classes(self) -> Self {
+        Self { over_classes: true, ..self }
+    }
+
+    pub const fn against(self, lines: &'static [Line]) -> Self {
+        Self { lines, ..self }
     }
 
     /// The same as a curve over `axis`.
@@ -77,6 +105,19 @@ impl Measure {
     pub const fn timing(self) -> Self {
         Self { timing: true, ..self }
     }
+}
+
+/// A level that a measure is held against: it is drawn across its figures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Line {
+    /// What a map that knows nothing scores.
+    Chance(f64),
+    /// The same where it differs from image to image: the mean of another measure of the same metric.
+    ChanceMeasure(&'static str),
+    /// One divided by the number of classes.
+    ChanceOfClass,
+    /// The curve's value where nothing was changed.
+    Unmodified,
 }
 
 /// What one unit is in a record.
@@ -104,6 +145,8 @@ pub struct Scores {
     pub unit: ScoredUnit,
     pub ids: Vec<u64>,
     pub measures: Vec<Values>,
+    /// What befell some units and how many, such as ("constant map", 3): shown beside the numbers.
+    pub flags: Vec<(&'static str, usize)>,
 }
 
 /// One block of examples for a metric to score.
@@ -115,6 +158,16 @@ pub struct Given<'a> {
     pub unit: Unit,
     pub map: Map,
     pub cost: Cost,
+    /// The other networks that the metric asked for.
+    pub others: Vec<Other<'a>>,
+}
+
+/// A network beside the row's own.
+pub struct Other<'a> {
+    pub reference: ModelRef,
+    pub model: &'a Model,
+    /// Its explanations of the same images for the same classes, if they were asked for.
+    pub attribution: Option<Tensor>,
 }
 
 /// What explaining a block took.
@@ -127,14 +180,47 @@ pub struct Cost {
     pub passes: Passes,
 }
 
-impl Given<'_> {
+impl<'a> Given<'a> {
+    /// The network that was asked for by this name.
+    pub fn other(&self, reference: &ModelRef) -> Result<&Other<'a>> {
+        let found = self.others.iter().find(|other| other.reference == *reference);
+        found.ok_or_else(|| Error::new(format!("{reference:?} was not asked for")))
+    }
+
     /// One number per pixel, float64 [B, H, W].
     pub fn pixel_map(&self) -> Result<Tensor> {
         Ok(self.map.reduce(&self.attribution)?.f_to_kind(Kind::Double)?)
     }
 }
 
+/// What kind of question a metric asks. Tables are divided by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// Does removing what a map ranks highest take the network's evidence away?
+    Removal,
+    /// Does a map lie where the evidence is known to be?
+    Localization,
+    /// Does a map tell a network that uses a planted cue from one that does not?
+    CleverHans,
+    /// What does a map take to make?
+    Cost,
+}
+
+impl Family {
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Removal => "Removal",
+            Self::Localization => "Localization",
+            Self::CleverHans => "Clever Hans",
+            Self::Cost => "Cost",
+        }
+    }
+}
+
 pub trait Metric: Send + Sync {
+    fn family(&self) -> Family;
+
     /// What it reports, in the order of its columns.
     fn measures(&self) -> Vec<Measure>;
 
@@ -152,6 +238,16 @@ pub trait Metric: Send + Sync {
 
     /// Whether it needs data that knows where the evidence is.
     fn needs_truth(&self) -> bool {
+        false
+    }
+
+    /// Whether it needs data that has a counterpart.
+    fn needs_counterpart(&self) -> bool {
+        false
+    }
+
+    /// Whether it ranks single elements of the input, which a map of one number per pixel does not tell apart.
+    fn ranks_elements(&self) -> bool {
         false
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Cell, CellId, Explain, Outside, Picture, Plan, Score, Task, Train, identity};
+use super::{Cell, CellId, DataRef, Explain, Other, Outside, Picture, Plan, Score, Task, Train, identity};
 use crate::error::Result;
 use crate::need::{Known, ModelRef, Need};
 use crate::suite::{Images, Network, SplitName, Suite};
@@ -46,7 +46,8 @@ impl<'a> Expansion<'a, '_> {
             for seed in &self.suite.model_seeds {
                 for explainer in 0..self.suite.explainers.len() {
                     if let Some(images) = self.suite.images_of(metric, *dataset, *model, explainer) {
-                        rows.push((Train { dataset: *dataset, model: *model, seed: *seed }, explainer, images));
+                        let network = Train { dataset: *dataset, model: *model, seed: *seed, data: DataRef::Stated };
+                        rows.push((network, explainer, images));
                     }
                 }
             }
@@ -60,7 +61,7 @@ impl<'a> Expansion<'a, '_> {
         let trained = self.train(&row)?;
         self.plan.add_goal(trained);
         let (mut known, mut asked) = (Known::default(), BTreeSet::new());
-        let (mut explained, mut answers) = (Vec::new(), Vec::new());
+        let (mut explained, mut others, mut answers) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..metric.rounds() {
             let new: Vec<Need> = metric.needs(&known).into_iter().filter(|need| !asked.contains(need)).collect();
             if new.is_empty() {
@@ -72,8 +73,13 @@ impl<'a> Expansion<'a, '_> {
                 let records: Vec<Value> = cells.iter().filter_map(|id| (self.record)(*id)).collect();
                 complete &= records.len() == cells.len();
                 answers.extend(cells.iter().copied());
-                if need == Need::Attributions(ModelRef::Original) {
-                    explained.extend(cells);
+                match &need {
+                    Need::Attributions(ModelRef::Original) => explained.extend(cells),
+                    Need::Attributions(reference) => self.other(&mut others, reference, &row)?.explained.extend(cells),
+                    Need::Model(ModelRef::Original) => {}
+                    Need::Model(reference) => {
+                        self.other(&mut others, reference, &row)?;
+                    }
                 }
                 known.records.insert(need.clone(), records);
                 asked.insert(need);
@@ -86,8 +92,9 @@ impl<'a> Expansion<'a, '_> {
             }
         }
         let images = images.clone();
-        let needs = std::iter::once(trained).chain(answers.iter().copied()).collect();
-        let task = Score { network: row, trained, explainer, metric: m, images, explained, answers };
+        let networks = std::iter::once(trained).chain(others.iter().map(|other: &Other| other.trained));
+        let needs = networks.chain(answers.iter().copied()).collect();
+        let task = Score { network: row, trained, explainer, metric: m, images, explained, others, answers };
         let id = identity::score(&task, self.suite, self.outside);
         self.plan.add(Cell { id, task: Task::Score(task), needs });
         self.plan.add_goal(id);
@@ -96,14 +103,24 @@ impl<'a> Expansion<'a, '_> {
 
     /// The cells that answer a need.
     fn need(&mut self, need: &Need, images: &Images, row: &Train, explainer: usize) -> Result<Vec<CellId>> {
-        let network = |reference: &ModelRef| match reference {
-            ModelRef::Original => row.clone(),
-            ModelRef::Reseeded(seed) => Train { seed: *seed, ..row.clone() },
-        };
         match need {
-            Need::Model(reference) => Ok(vec![self.train(&network(reference))?]),
-            Need::Attributions(reference) => self.explain(&network(reference), images, explainer),
+            Need::Model(reference) => Ok(vec![self.train(&network(row, reference))?]),
+            Need::Attributions(reference) => self.explain(&network(row, reference), row, images, explainer),
         }
+    }
+
+    /// The entry of `others` for a network, made if it is the first that is asked of it.
+    fn other<'o>(&mut self, others: &'o mut Vec<Other>, reference: &ModelRef, row: &Train) -> Result<&'o mut Other> {
+        let place = match others.iter().position(|other| other.reference == *reference) {
+            Some(place) => place,
+            None => {
+                let network = network(row, reference);
+                let trained = self.train(&network)?;
+                others.push(Other { reference: reference.clone(), network, trained, explained: Vec::new() });
+                others.len() - 1
+            }
+        };
+        Ok(&mut others[place])
     }
 
     fn train(&mut self, train: &Train) -> Result<CellId> {
@@ -111,17 +128,18 @@ impl<'a> Expansion<'a, '_> {
         Ok(self.plan.add(Cell { id, task: Task::Train(train.clone()), needs: Vec::new() }))
     }
 
-    fn explain(&mut self, network: &Train, images: &Images, explainer: usize) -> Result<Vec<CellId>> {
-        let trained = self.train(network)?;
+    /// The explanations of a network, for the images and classes of `row`.
+    fn explain(&mut self, network: &Train, row: &Train, images: &Images, explainer: usize) -> Result<Vec<CellId>> {
+        let (trained, sampled) = (self.train(network)?, self.train(row)?);
         let described = &self.suite.datasets[network.dataset].value.described;
         let available = if images.split == SplitName::Test { described.test } else { described.train };
         let blocks = images.count.min(available).div_ceil(BLOCK);
         (0..blocks)
             .map(|block| {
                 let images = images.clone();
-                let task = Explain { network: network.clone(), trained, explainer, images, block };
+                let task = Explain { network: network.clone(), trained, sampled, explainer, images, block };
                 let id = identity::explain(&task, self.suite, self.outside)?;
-                Ok(self.plan.add(Cell { id, task: Task::Explain(task), needs: vec![trained] }))
+                Ok(self.plan.add(Cell { id, task: Task::Explain(task), needs: vec![trained, sampled] }))
             })
             .collect()
     }
@@ -133,7 +151,7 @@ impl<'a> Expansion<'a, '_> {
             }
             _ => false,
         });
-        let explained = self.explain(&row, images, explainer)?;
+        let explained = self.explain(&row, &row, images, explainer)?;
         if let (false, Some(explained)) = (shown, explained.first().copied()) {
             let trained = self.train(&row)?;
             let task = Picture { network: row, trained, explainer, images: images.clone(), explained };
@@ -142,5 +160,14 @@ impl<'a> Expansion<'a, '_> {
             self.plan.add_goal(id);
         }
         Ok(())
+    }
+}
+
+/// The network that a reference names, seen from a row.
+fn network(row: &Train, reference: &ModelRef) -> Train {
+    match reference {
+        ModelRef::Original => row.clone(),
+        ModelRef::Reseeded(seed) => Train { seed: *seed, ..row.clone() },
+        ModelRef::Counterpart => Train { data: DataRef::Counterpart, ..row.clone() },
     }
 }

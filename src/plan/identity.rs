@@ -1,6 +1,6 @@
 //! What decides the content of each kind of cell.
 
-use super::{CellId, Explain, Identity, Outside, Picture, Score, Train, engine};
+use super::{CellId, DataRef, Explain, Identity, Outside, Picture, Score, Train, engine};
 use crate::error::Result;
 use crate::suite::{Origin, Suite};
 
@@ -25,6 +25,7 @@ pub fn train(train: &Train, suite: &Suite, outside: &Outside) -> Result<CellId> 
         .field("model", model.settings.clone().without("weights").canonical())
         .field("weights", weights)
         .field("training", train.seed.to_string())
+        .field("variant", if train.data == DataRef::Counterpart { "counterpart" } else { "" })
         .finish())
 }
 
@@ -36,6 +37,7 @@ pub fn explain(explain: &Explain, suite: &Suite, outside: &Outside) -> Result<Ce
         .field("images", explain.images.identity())
         .field("block", explain.block.to_string())
         .need(explain.trained)
+        .need(explain.sampled)
         .finish())
 }
 

@@ -13,6 +13,7 @@ pub use outside::Outside;
 
 use std::collections::HashMap;
 
+use crate::need::ModelRef;
 use crate::suite::{Images, Suite};
 
 /// One piece of work.
@@ -36,17 +37,28 @@ pub enum Task {
     Picture(Picture),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Train {
     pub dataset: usize,
     pub model: usize,
     pub seed: u64,
+    pub data: DataRef,
+}
+
+/// Which form of a dataset a network learns from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataRef {
+    Stated,
+    /// Its counterpart, in which the evidence says nothing.
+    Counterpart,
 }
 
 #[derive(Clone, Debug)]
 pub struct Explain {
     pub network: Train,
     pub trained: CellId,
+    /// The network whose predictions decide which images and which classes are explained: that of the row.
+    pub sampled: CellId,
     pub explainer: usize,
     pub images: Images,
     /// Which block of `BLOCK` images of the sample.
@@ -62,8 +74,19 @@ pub struct Score {
     pub images: Images,
     /// The explanations of this very network, block by block.
     pub explained: Vec<CellId>,
+    /// Other networks that the metric asked for.
+    pub others: Vec<Other>,
     /// Everything that the metric asked for, in the order of asking; the explanations are among it.
     pub answers: Vec<CellId>,
+}
+
+/// A network beside the row's own, and its explanations of the row's images, if they were asked for.
+#[derive(Clone, Debug)]
+pub struct Other {
+    pub reference: ModelRef,
+    pub network: Train,
+    pub trained: CellId,
+    pub explained: Vec<CellId>,
 }
 
 #[derive(Clone, Debug)]
@@ -133,8 +156,9 @@ impl Task {
     /// For people: what it is, in the suite's labels.
     pub fn describe(&self, suite: &Suite) -> String {
         let network = self.network();
+        let data = if network.data == DataRef::Counterpart { " counterpart" } else { "" };
         let of = format!(
-            "{}/{} seed {}",
+            "{}{data}/{} seed {}",
             suite.datasets[network.dataset].label, suite.models[network.model].label, network.seed
         );
         match self {

@@ -140,7 +140,7 @@ mod tests {
     fn scene() -> Scene {
         let mut plan = Plan::default();
         let mut add = |name: &str, needs: &[CellId]| {
-            let task = Task::Train(Train { dataset: 0, model: 0, seed: 0 });
+            let task = Task::Train(Train { dataset: 0, model: 0, seed: 0, data: crate::plan::DataRef::Stated });
             plan.add(Cell { id: Identity::new(name).finish(), task, needs: needs.to_vec() })
         };
         let trained = add("trained", &[]);

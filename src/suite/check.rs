@@ -4,7 +4,7 @@ use tch::{Device, Kind};
 
 use super::read::Read;
 use super::{Data, MetricTable, ModelTable, Network, Origin};
-use crate::explainers::Contender;
+use crate::explainers::{Contender, Unit};
 use crate::model::weights;
 use crate::stats::Population;
 
@@ -33,12 +33,48 @@ pub fn check(datasets: &[Read<Data>], explainers: &[Read<Contender>], metrics: &
     }
 }
 
+/// What a metric asks of data and maps beyond the truth.
+pub fn check_asked(datasets: &[Read<Data>], explainers: &[Read<Contender>], metrics: &[Read<MetricTable>]) {
+    for (metric, table) in metrics.iter().filter_map(|row| Some((row, row.value.as_ref()?))) {
+        let data = |index: &usize| Some((&datasets[*index], datasets[*index].value.as_ref()?));
+        for (dataset, data) in table.datasets.iter().filter_map(data) {
+            if table.metric.method.needs_counterpart() && data.source.method.counterpart().is_none() {
+                let message = format!(
+                    "metric `{}` needs data with a counterpart in which the cue says nothing, which dataset `{}` does not have",
+                    metric.label, dataset.label
+                );
+                metric.section.mistake("use", message, None, narrower_to("clever-hans"));
+            }
+            // Of one channel, a pixel is an element.
+            if table.metric.method.ranks_elements() && data.described.shape.first() != Some(&1) {
+                let maps = |index: &&usize| explainers[**index].value.as_ref().is_some_and(ranks_pixels);
+                for explainer in table.explainers.iter().filter(maps).map(|index| &explainers[*index]) {
+                    let message = format!(
+                        "metric `{}` ranks single elements, and `{}` gives one number per pixel",
+                        metric.label, explainer.label
+                    );
+                    let help = "rank pixels with `unit = \"pixel\"`, or narrow the metric with `explainers = [..]`";
+                    explainer.section.mistake("use", message, None, Some(help.to_string()));
+                }
+            }
+        }
+    }
+}
+
+fn ranks_pixels(contender: &Contender) -> bool {
+    contender.chosen.method.unit() == Unit::Pixel
+}
+
 fn lacking(dataset: &str) -> String {
     format!("needs boxes or masks, which dataset `{dataset}` does not have")
 }
 
 fn narrower(key: &str) -> Option<String> {
     Some(format!("narrow the metric with `{key} = [..]`, or use data that knows, such as \"planted\""))
+}
+
+fn narrower_to(dataset: &str) -> Option<String> {
+    Some(format!("narrow the metric with `datasets = [..]`, or use data such as \"{dataset}\""))
 }
 
 /// A network from a file was trained once, so nothing can be said of new trainings of it.

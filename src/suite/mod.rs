@@ -26,6 +26,8 @@ pub use read::{load, read};
 #[derive(Clone)]
 pub struct Labelled<T> {
     pub label: String,
+    /// What of the label a sweep appended, such as "[steps=16]"; empty without a sweep.
+    pub sweep: String,
     pub value: T,
 }
 

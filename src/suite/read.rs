@@ -45,6 +45,7 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
     root.finish();
 
     super::check::check(&datasets, &explainers, &metrics);
+    super::check::check_asked(&datasets, &explainers, &metrics);
     super::check::check_population(over, &models);
     super::check::check_weights(&networks, &models);
     let mut metrics = labelled(metrics)?;
@@ -83,7 +84,7 @@ fn cost(metrics: &[Labelled<MetricTable>]) -> Option<Labelled<MetricTable>> {
         explainers: all(|table| &table.explainers),
         follows: true,
     };
-    Some(Labelled { label: "cost".to_string(), value })
+    Some(Labelled { label: "cost".to_string(), sweep: String::new(), value })
 }
 
 /// A row of a table with its place in the file.
@@ -97,7 +98,11 @@ pub(super) struct Read<T> {
 }
 
 fn labelled<T>(rows: Vec<Read<T>>) -> Option<Vec<Labelled<T>>> {
-    rows.into_iter().map(|row| Some(Labelled { label: row.label, value: row.value? })).collect()
+    let rows = rows.into_iter().map(|row| {
+        let sweep = row.label.strip_prefix(&row.base).unwrap_or_default().to_string();
+        Some(Labelled { label: row.label, sweep, value: row.value? })
+    });
+    rows.collect()
 }
 
 /// All rows of the tables called `key`, sweeps unfolded, labels told apart.

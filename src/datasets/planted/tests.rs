@@ -181,7 +181,7 @@ proptest! {
         let images = all(&split);
         prop_assert!(images.min().double_value(&[]) >= 0.0 && images.max().double_value(&[]) == 1.0);
         let truth = split.truth.as_ref().unwrap();
-        let filled = Truth { boxes: truth.boxes.clone(), masks: None };
+        let filled = Truth::from_boxes(truth.boxes.clone());
         let ids: Vec<usize> = (0..split.len()).collect();
         let boxes = filled.mask(&ids, size, size).unwrap();
         prop_assert_eq!(boxes.sum(Kind::Int64).int64_value(&[]), (12 * cue * cue) as i64);

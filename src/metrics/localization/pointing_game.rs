@@ -19,7 +19,7 @@ use tch::{Kind, Tensor};
 
 use crate::catalogue::Entry;
 use crate::error::{Error, Result};
-use crate::metrics::{Direction, Given, Measure, Metric, ScoredUnit, Scores, Values};
+use crate::metrics::{Direction, Family, Given, Measure, Metric, ScoredUnit, Scores, Values};
 
 pub const ENTRY: Entry<dyn Metric> = Entry {
     name: "pointing-game",
@@ -39,6 +39,10 @@ pub struct PointingGame {
 }
 
 impl Metric for PointingGame {
+    fn family(&self) -> Family {
+        Family::Localization
+    }
+
     fn measures(&self) -> Vec<Measure> {
         vec![Measure::new("hit", Direction::Higher, 0.02), Measure::new("chance", Direction::None, 0.02)]
     }
@@ -48,8 +52,8 @@ impl Metric for PointingGame {
     }
 
     fn score(&self, given: &Given) -> Result<Scores> {
-        let truth = given.scene.truth.as_ref().ok_or_else(|| Error::new("pointing-game: no boxes or masks"))?;
-        let target = dilate(truth, self.tolerance)?.f_flatten(1, 2)?;
+        let truth = given.scene.evidence.as_ref().ok_or_else(|| Error::new("pointing-game: no boxes or masks"))?;
+        let target = dilate(&truth.mask, self.tolerance)?.f_flatten(1, 2)?;
         let map = given.pixel_map()?.f_flatten(1, 2)?;
         let top = map.f_eq_tensor(&map.f_amax(1, true)?)?;
         let count =
@@ -64,6 +68,7 @@ impl Metric for PointingGame {
             unit: ScoredUnit::Example,
             ids: given.scene.ids.clone(),
             measures: vec![values("hit", hit), values("chance", chance)],
+            flags: Vec::new(),
         })
     }
 }

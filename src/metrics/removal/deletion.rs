@@ -24,7 +24,7 @@ use crate::catalogue::Entry;
 use crate::error::Result;
 use crate::explainers::Scene;
 use crate::imputers::Imputer;
-use crate::metrics::{Direction, Given, Measure, Metric, ScoredUnit, Scores, Values};
+use crate::metrics::{Direction, Family, Given, Measure, Metric, ScoredUnit, Scores, Values};
 use crate::model::Score;
 
 pub const ENTRY: Entry<dyn Metric> = Entry {
@@ -59,6 +59,10 @@ pub struct Deletion {
 }
 
 impl Metric for Deletion {
+    fn family(&self) -> Family {
+        Family::Removal
+    }
+
     fn measures(&self) -> Vec<Measure> {
         vec![
             Measure::new("auc", Direction::Lower, 0.01),
@@ -93,6 +97,7 @@ impl Metric for Deletion {
                 Values { measure: "auc", at: vec![0.0], values: auc },
                 Values { measure: "curve", at, values: curve },
             ],
+            flags: Vec::new(),
         })
     }
 }
@@ -146,14 +151,13 @@ impl Deletion {
     ) -> Result<Vec<f64>> {
         let removed: Vec<i64> = (0..points).map(|point| removed_at(point) as i64).collect();
         let removed = Tensor::from_slice(&removed).to_device(scene.x.device()).f_view([1, -1, 1, 1, 1])?;
-        let statistics = scene.statistics.like(&scene.x);
         let examples = (scene.chunk / points).max(1);
         let mut curve = Vec::with_capacity(scene.len() * points);
         for part in crate::explainers::pieces(scene.len(), examples) {
             let ranks = ranks.f_narrow(0, part.start as i64, part.len() as i64)?.f_unsqueeze(1)?;
             let part = scene.part(part)?;
             let gone = ranks.f_lt_tensor(&removed)?;
-            let all = part.rows(&self.imputer.impute(&part.x.f_unsqueeze(1)?, &gone, &statistics)?)?;
+            let all = part.rows(&self.imputer.impute(&part.x, &gone, &part.surroundings())?)?;
             let mut scores = Vec::new();
             for range in crate::explainers::pieces(all.len(), scene.chunk) {
                 let rows = all.part(range)?;

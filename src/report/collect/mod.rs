@@ -132,7 +132,7 @@ impl Collected<'_> {
             direction: measure.direction,
             smallest_effect: measure.smallest_effect,
             unit: measure.unit.to_string(),
-            headline: measure.axis.is_none(),
+            headline: measure.axis.is_none() && !measure.minor,
             timing: measure.timing,
             axis: measure.axis.unwrap_or_default().to_string(),
             reference_lines: Vec::new(),

@@ -5,8 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use tch::{Device, Kind, Tensor};
 
 use crate::datasets::{DataFolder, Dataset, Split};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::imputers::Statistics;
+use crate::plan::{DataRef, Train};
 use crate::suite::{SplitName, Suite};
 
 /// A dataset with what is computed from it once.
@@ -17,9 +18,9 @@ pub struct Loaded {
 
 pub struct Cache {
     folder: DataFolder,
-    /// One place per dataset of the suite. A tensor may be sent to another thread but not shared, so each user takes a handle
-    /// of its own.
-    loaded: Vec<Mutex<Option<Loaded>>>,
+    /// One place per dataset of the suite and its counterpart. A tensor may be sent to another thread but not shared, so each
+    /// user takes a handle of its own.
+    loaded: Vec<[Mutex<Option<Loaded>>; 2]>,
 }
 
 impl Loaded {
@@ -37,15 +38,22 @@ impl Loaded {
 
 impl Cache {
     pub fn new(folder: DataFolder, datasets: usize) -> Self {
-        Self { folder, loaded: (0..datasets).map(|_| Mutex::default()).collect() }
+        Self { folder, loaded: (0..datasets).map(|_| Default::default()).collect() }
     }
 
-    pub fn get(&self, suite: &Suite, dataset: usize) -> Result<Loaded> {
-        let mut place = self.loaded[dataset].lock().unwrap_or_else(PoisonError::into_inner);
+    /// What the network `of` learns from and is judged by.
+    pub fn get(&self, suite: &Suite, of: &Train) -> Result<Loaded> {
+        let place = &self.loaded[of.dataset][usize::from(of.data == DataRef::Counterpart)];
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(loaded) = place.as_ref() {
             return Ok(loaded.shallow_clone());
         }
-        let dataset = suite.datasets[dataset].value.source.method.load(&self.folder)?;
+        let source = suite.datasets[of.dataset].value.source.method.clone();
+        let source = match of.data {
+            DataRef::Stated => source,
+            DataRef::Counterpart => source.counterpart().ok_or_else(|| Error::new("this data has no counterpart"))?,
+        };
+        let dataset = source.load(&self.folder)?;
         let statistics = statistics(&dataset.train)?;
         Ok(place.insert(Loaded { dataset, statistics }).shallow_clone())
     }

@@ -8,8 +8,9 @@ use tch::{Device, Kind, Tensor};
 
 use super::data::Loaded;
 use super::{Context, arrays};
+use crate::datasets::{Split, Truth};
 use crate::error::{Error, Result};
-use crate::explainers::{Attribution, Explainer, Scene};
+use crate::explainers::{Attribution, Evidence, Explainer, Scene};
 use crate::imputers::Statistics;
 use crate::metrics::Cost;
 use crate::model::Model;
@@ -17,11 +18,12 @@ use crate::plan::{BLOCK, Explain};
 use crate::store::Content;
 use crate::suite::{Images, SplitName, Target};
 
-pub fn perform(context: &Context, task: &Explain, trained: &Content) -> Result<Content> {
-    let loaded = context.data.get(&context.suite, task.network.dataset)?;
-    let places = block_of(context, &task.images, &loaded, trained, task.block)?;
+/// `sampled` is the network whose predictions choose the images and their classes.
+pub fn perform(context: &Context, task: &Explain, trained: &Content, sampled: &Content) -> Result<Content> {
+    let loaded = context.data.get(&context.suite, &task.network)?;
+    let places = block_of(context, &task.images, &loaded, sampled, task.block)?;
     let model = context.model(&task.network, trained)?;
-    let scene = scene(context, &model, &loaded, &task.images, &places, trained)?;
+    let scene = scene(context, &model, &loaded, &task.images, &places, sampled)?;
     let explainer = &context.suite.explainers[task.explainer].value.chosen.method;
 
     let start = Instant::now();
@@ -78,38 +80,50 @@ fn block_of(
     }
 }
 
-/// The images at `places` of a split, with everything that explainers and metrics may ask for.
+/// The images at `places` of a split, with everything that explainers and metrics may ask for; `sampled` is the network that
+/// predicts the classes to explain.
 pub fn scene<'a>(
     context: &Context,
     model: &'a Model,
     loaded: &'a Loaded,
     images: &Images,
     places: &[usize],
-    trained: &Content,
+    sampled: &Content,
 ) -> Result<Scene<'a>> {
     let split = loaded.split(images.split);
     let labels: Vec<i64> = places.iter().map(|place| split.labels[*place]).collect();
-    let predictions = predictions(trained, images.split)?;
+    let predictions = predictions(sampled, images.split)?;
     let target: Vec<i64> = match images.target {
-        Target::Label => labels,
+        Target::Label => labels.clone(),
         Target::Prediction => places.iter().map(|place| predictions[*place]).collect(),
     };
-    let shape = split.shape();
-    let truth = match &split.truth {
-        Some(truth) => Some(truth.mask(places, shape[1] as usize, shape[2] as usize)?.f_to_device(context.device)?),
-        None => None,
-    };
+    let applies = labels.iter().zip(&target).map(|(label, target)| label == target).collect();
+    let evidence = split.truth.as_ref().map(|truth| evidence(split, truth, places, applies, context.device));
     // Images of the two splits never share draws.
     let base = if images.split == SplitName::Test { 0 } else { 1 << 32 };
     Ok(Scene {
         model,
         x: split.images(places, Kind::Float, context.device)?,
         target: Tensor::from_slice(&target).f_to_device(context.device)?,
-        truth,
+        evidence: evidence.transpose()?,
         ids: places.iter().map(|place| base + *place as u64).collect(),
         noise: context.noise(),
         statistics: &loaded.statistics as &Statistics,
         chunk: model.rows_within(context.chunk_bytes),
         differentiable: false,
+    })
+}
+
+/// What a split knows of the images at `places`.
+fn evidence(split: &Split, truth: &Truth, places: &[usize], applies: Vec<bool>, device: Device) -> Result<Evidence> {
+    let shape = split.shape();
+    let (height, width) = (shape[1] as usize, shape[2] as usize);
+    let ignored = truth.ignored(places, height, width)?;
+    Ok(Evidence {
+        mask: truth.mask(places, height, width)?.f_to_device(device)?,
+        ignored: ignored.map(|ignored| ignored.f_to_device(device)).transpose()?,
+        boxes: places.iter().map(|place| truth.boxes[*place].clone()).collect(),
+        applies,
+        without: split.plain_images(places, Kind::Float, device)?,
     })
 }

@@ -52,13 +52,15 @@ impl Context {
         let meter = provenance::Meter::start();
         let mut content = match &cell.task {
             Task::Train(task) => train::perform(self, task, progress)?,
-            Task::Explain(task) => explain::perform(self, task, &needs[0])?,
+            Task::Explain(task) => explain::perform(self, task, &needs[0], &needs[1])?,
             Task::Score(task) => {
-                let mut scoring = score::Scoring::new(self, task, &needs[0])?;
-                for id in &task.explained {
-                    match store.get(*id)? {
-                        Some(block) => scoring.add(&block)?,
-                        None => return Ok(Outcome::Missing(*id)),
+                let mut scoring = score::Scoring::new(self, task, &needs)?;
+                for block in 0..task.explained.len() {
+                    let others = task.others.iter().filter_map(|other| other.explained.get(block));
+                    let ids: Vec<CellId> = std::iter::once(&task.explained[block]).chain(others).copied().collect();
+                    match read_all(store, &ids)? {
+                        Ok(blocks) => scoring.add(&blocks)?,
+                        Err(missing) => return Ok(Outcome::Missing(missing)),
                     }
                 }
                 scoring.finish()?
@@ -73,18 +75,13 @@ impl Context {
 
     /// The contents of what a cell needs, but for the blocks of a score, which are read one at a time.
     fn read_needs(&self, cell: &Cell, store: &Store) -> Result<std::result::Result<Vec<Content>, CellId>> {
-        let needs = match &cell.task {
-            Task::Score(task) => std::slice::from_ref(&task.trained),
-            _ => cell.needs.as_slice(),
-        };
-        let mut contents = Vec::new();
-        for id in needs {
-            match store.get(*id)? {
-                Some(content) => contents.push(content),
-                None => return Ok(Err(*id)),
+        match &cell.task {
+            Task::Score(task) => {
+                let others = task.others.iter().map(|other| other.trained);
+                read_all(store, &std::iter::once(task.trained).chain(others).collect::<Vec<_>>())
             }
+            _ => read_all(store, &cell.needs),
         }
-        Ok(Ok(contents))
     }
 
     /// The root of the suite's randomness.
@@ -103,4 +100,16 @@ impl Context {
         });
         Model::new(graph.clone(), weights.collect::<Result<Vec<_>>>()?)
     }
+}
+
+/// The contents of these cells, or the first that is not there.
+fn read_all(store: &Store, ids: &[CellId]) -> Result<std::result::Result<Vec<Content>, CellId>> {
+    let mut contents = Vec::new();
+    for id in ids {
+        match store.get(*id)? {
+            Some(content) => contents.push(content),
+            None => return Ok(Err(*id)),
+        }
+    }
+    Ok(Ok(contents))
 }

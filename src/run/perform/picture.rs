@@ -15,7 +15,7 @@ use crate::store::Content;
 const SHOWN: usize = 6;
 
 pub fn perform(context: &Context, task: &Picture, trained: &Content, explained: &Content) -> Result<Content> {
-    let loaded = context.data.get(&context.suite, task.network.dataset)?;
+    let loaded = context.data.get(&context.suite, &task.network)?;
     let split = loaded.split(task.images.split);
     let places = arrays::read_integers(explained, "places")?;
     let shown: Vec<usize> = places.iter().take(SHOWN).map(|place| *place as usize).collect();

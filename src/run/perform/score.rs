@@ -9,7 +9,7 @@ use super::explain::scene;
 use super::{Context, arrays};
 use crate::error::{Error, Result};
 use crate::explainers::Unit;
-use crate::metrics::{Cost, Given, Scores};
+use crate::metrics::{Cost, Given, Other, Scores};
 use crate::model::Model;
 use crate::plan::Score;
 use crate::store::{Array, Content, Data};
@@ -20,39 +20,68 @@ pub struct Scoring<'a> {
     trained: &'a Content,
     loaded: Loaded,
     model: Model,
+    /// The networks of the task's `others`.
+    others: Vec<Model>,
     blocks: Vec<Scores>,
+    /// The label of each unit, for means over classes.
+    labels: Vec<i64>,
 }
 
 impl<'a> Scoring<'a> {
-    pub fn new(context: &'a Context, task: &'a Score, trained: &'a Content) -> Result<Self> {
-        let loaded = context.data.get(&context.suite, task.network.dataset)?;
-        let model = context.model(&task.network, trained)?;
-        Ok(Self { context, task, trained, loaded, model, blocks: Vec::new() })
+    /// `trained`: the row's own network, then the task's others.
+    pub fn new(context: &'a Context, task: &'a Score, trained: &'a [Content]) -> Result<Self> {
+        let loaded = context.data.get(&context.suite, &task.network)?;
+        let model = context.model(&task.network, &trained[0])?;
+        let others = task.others.iter().zip(&trained[1..]);
+        let others = others.map(|(other, trained)| context.model(&other.network, trained)).collect::<Result<_>>()?;
+        let trained = &trained[0];
+        Ok(Self { context, task, trained, loaded, model, others, blocks: Vec::new(), labels: Vec::new() })
     }
 
-    /// Scores one block of explanations.
-    pub fn add(&mut self, block: &Content) -> Result<()> {
+    /// Scores one block: the explanations of the row's own network, then those of the others that were explained.
+    pub fn add(&mut self, blocks: &[Content]) -> Result<()> {
         let table = &self.context.suite.metrics[self.task.metric].value;
         let explainer = &self.context.suite.explainers[self.task.explainer].value;
-        let places: Vec<usize> = arrays::read_integers(block, "places")?.iter().map(|place| *place as usize).collect();
+        let block = &blocks[0];
+        let places = arrays::read_integers(block, "places")?;
         if places.is_empty() {
             return Ok(());
         }
+        let mut explained = blocks[1..].iter();
+        let mut others = Vec::new();
+        for (other, model) in self.task.others.iter().zip(&self.others) {
+            let attribution = if other.explained.is_empty() { None } else { explained.next() };
+            if attribution.is_some_and(|block| arrays::read_integers(block, "places").ok() != Some(places)) {
+                return Err(Error::new("two networks were explained on different images"));
+            }
+            let attribution = attribution.map(|block| self.attribution(block)).transpose()?;
+            others.push(Other { reference: other.reference.clone(), model, attribution });
+        }
+        let places: Vec<usize> = places.iter().map(|place| *place as usize).collect();
         let scene = scene(self.context, &self.model, &self.loaded, &self.task.images, &places, self.trained)?;
-        let attribution = arrays::read_tensor(block, "attribution")?.f_to_device(self.context.device)?;
+        let attribution = self.attribution(block)?;
         let unit = if attribution.size()[1] == scene.x.size()[1] { Unit::Element } else { Unit::Pixel };
         let cost: Cost = serde_json::from_value(block.record["cost"].clone())
             .map_err(|error| Error::new(format!("an explanation has no readable cost: {error}")))?;
-        let given = Given { scene, attribution, unit, map: explainer.map, cost };
+        let given = Given { scene, attribution, unit, map: explainer.map, cost, others };
         self.blocks.push(tch::no_grad(|| table.metric.method.score(&given))?);
+        let labels = &self.loaded.split(self.task.images.split).labels;
+        self.labels.extend(places.iter().map(|place| labels[*place]));
         Ok(())
     }
 
-    /// All blocks as one record: ids, and for each measure an array [units, points].
+    fn attribution(&self, block: &Content) -> Result<tch::Tensor> {
+        Ok(arrays::read_tensor(block, "attribution")?.f_to_device(self.context.device)?)
+    }
+
+    /// All blocks as one record: ids, labels, for each measure an array [units, points], and how often each flag was raised.
     pub fn finish(self) -> Result<Content> {
         let first = self.blocks.first().ok_or_else(|| Error::new("there is nothing to score"))?;
         let ids: Vec<i64> = self.blocks.iter().flat_map(|scores| &scores.ids).map(|id| *id as i64).collect();
-        let mut arrays = BTreeMap::from([("ids".to_string(), arrays::integers(&ids))]);
+        let mut arrays = BTreeMap::from([
+            ("ids".to_string(), arrays::integers(&ids)),
+            ("labels".to_string(), arrays::integers(&self.labels)),
+        ]);
         let mut measures: Vec<Value> = Vec::new();
         for (m, measure) in first.measures.iter().enumerate() {
             let values: Vec<f64> = self.blocks.iter().flat_map(|scores| &scores.measures[m].values).copied().collect();
@@ -68,6 +97,10 @@ impl<'a> Scoring<'a> {
             arrays.insert(format!("values.{}", measure.measure), Array { shape, data: Data::F64(values) });
             measures.push(json!({ "name": measure.measure, "at": measure.at }));
         }
-        Ok(Content { record: json!({ "unit": first.unit, "measures": measures }), arrays })
+        let mut flags: BTreeMap<&str, usize> = BTreeMap::new();
+        for (flag, units) in self.blocks.iter().flat_map(|scores| &scores.flags) {
+            *flags.entry(flag).or_default() += units;
+        }
+        Ok(Content { record: json!({ "unit": first.unit, "measures": measures, "flags": flags }), arrays })
     }
 }

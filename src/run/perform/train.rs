@@ -16,7 +16,7 @@ use crate::suite::Origin;
 
 pub fn perform(context: &Context, task: &Train, progress: &dyn Fn(f64)) -> Result<Content> {
     let suite = &context.suite;
-    let loaded = context.data.get(suite, task.dataset)?;
+    let loaded = context.data.get(suite, task)?;
     let network = suite.network(task.dataset, task.model).ok_or_else(|| Error::new("the suite has no such network"))?;
     let mut record = serde_json::Map::new();
     let tensors = match &suite.models[task.model].value.origin {
