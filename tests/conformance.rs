@@ -16,6 +16,7 @@ use explainbench::noise::Noise;
 use explainbench::tensor_file;
 use tch::{Device, Kind, Tensor};
 
+mod clever_hans;
 mod localization;
 mod removal;
 
@@ -82,8 +83,9 @@ pub fn scene<'a>(model: &'a Model, statistics: &'a Statistics, count: usize, chu
     let x = Noise::new(6).uniform(&ids, &[2, SIDE, SIDE], Kind::Double, Device::Cpu).unwrap();
     let truth = Tensor::zeros([count as i64, SIDE, SIDE], (Kind::Bool, Device::Cpu));
     let _ = truth.narrow(1, 2, 3).narrow(2, 1, 2).fill_(1);
+    let without = Some(x.masked_fill(&truth.unsqueeze(1), 0.0));
     let boxes = Truth::from_masks(truth.shallow_clone()).unwrap().boxes;
-    let evidence = Evidence { mask: truth, ignored: None, boxes, applies: vec![true; count], without: None };
+    let evidence = Evidence { mask: truth, ignored: None, boxes, applies: vec![true; count], without };
     Scene {
         model,
         target: Tensor::from_slice(&ids.iter().map(|id| (id % 3) as i64).collect::<Vec<_>>()),
@@ -288,6 +290,7 @@ fn directions_are_stated_for_every_measure_that_ranks() {
         ("deletion", "auc", Direction::Lower),
         ("deletion", "curve", Direction::Lower),
         ("pointing-game", "hit", Direction::Higher),
+        ("clever-hans", "difference", Direction::Higher),
     ];
     assert_eq!(ranked, expected);
 }

@@ -1,5 +1,6 @@
 //! Where images come from: one file per source, and what a loaded source is.
 
+mod clever_hans;
 mod digits;
 mod fashion_mnist;
 mod folder;
@@ -55,7 +56,7 @@ pub struct Described {
 
 /// Every source of images.
 pub const ALL: &[Entry<dyn Source>] =
-    &[digits::ENTRY, mnist::ENTRY, fashion_mnist::ENTRY, planted::ENTRY, tensors::ENTRY];
+    &[digits::ENTRY, mnist::ENTRY, fashion_mnist::ENTRY, planted::ENTRY, clever_hans::ENTRY, tensors::ENTRY];
 
 /// The dataset that a table of a suite names by `use`.
 pub fn choose(section: &Section) -> Option<Chosen<dyn Source>> {
@@ -99,6 +100,8 @@ mod tests {
             "use = 'mnist'",
             "use = 'fashion-mnist'",
             "use = 'planted'",
+            "use = 'clever-hans'",
+            "use = 'clever-hans'\ncue = 'colour'\ntrain = 50",
             "use = 'planted'\ndistractor = true\nplace = 'corner'\nclasses = 2\ntrain = 100\ntest = 50",
             "use = 'planted'\nof = { use = 'digits', scale = 2 }\ncontrast = 0.4",
             "use = 'planted'\nof = { use = 'mnist' }\ncue = 8\ntrain = 200\ntest = 100",

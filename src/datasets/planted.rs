@@ -17,11 +17,11 @@
 //! # Reference
 //! Yang and Kim, "Benchmarking Attribution Methods with Relative Feature Importance", 2019 (the idea of pasted evidence).
 
-mod glyphs;
-mod place;
+pub(super) mod glyphs;
+pub(super) mod place;
 #[cfg(test)]
 mod tests;
-mod texture;
+pub(super) mod texture;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -162,7 +162,7 @@ impl Planted {
         let mut distractors = canvas.clone();
         let mut boxes = Vec::new();
         for (image, &label) in labels.iter().enumerate() {
-            let (y, x) = self.place.find(room, &place.index(image as u64));
+            let (y, x) = self.place.find((room, room), &place.index(image as u64));
             canvas.draw(&GLYPHS[label], image, (y, x));
             boxes.push(vec![Rect { y0: y, x0: x, y1: y + self.cue, x1: x + self.cue }]);
             if self.distractor {

@@ -10,6 +10,7 @@ use crate::explainers::{Map, Scene, Unit};
 use crate::model::{Model, Passes};
 use crate::need::{Known, ModelRef, Need};
 
+mod clever_hans;
 mod cost;
 mod localization;
 mod removal;
@@ -257,7 +258,8 @@ pub trait Metric: Send + Sync {
     }
 }
 
-pub const ALL: &[Entry<dyn Metric>] = &[removal::deletion::ENTRY, localization::pointing_game::ENTRY, cost::ENTRY];
+pub const ALL: &[Entry<dyn Metric>] =
+    &[removal::deletion::ENTRY, localization::pointing_game::ENTRY, clever_hans::ENTRY, cost::ENTRY];
 
 /// Reads a `[[metric]]` table; the keys that narrow the product are the suite's.
 pub fn read(section: &Section) -> Option<Chosen<dyn Metric>> {

@@ -17,20 +17,14 @@ impl Place {
     /// As suites call them.
     pub const NAMES: [(&str, Self); 3] = [("random", Self::Random), ("corner", Self::Corner), ("center", Self::Center)];
 
-    /// The upper left pixel (y, x) of a box that can be moved by `room` pixels each way.
-    pub fn find(self, room: usize, noise: &Noise) -> (usize, usize) {
+    /// The upper left pixel (y, x) of a box that can be moved by `down` and `right` pixels.
+    pub fn find(self, (down, right): (usize, usize), noise: &Noise) -> (usize, usize) {
         match self {
-            Self::Random => anywhere(room, noise),
-            Self::Corner => (room * noise.below(0, 2) as usize, room * noise.below(1, 2) as usize),
-            Self::Center => (room / 2, room / 2),
+            Self::Random => (noise.below(0, down as u64 + 1) as usize, noise.below(1, right as u64 + 1) as usize),
+            Self::Corner => (down * noise.below(0, 2) as usize, right * noise.below(1, 2) as usize),
+            Self::Center => (down / 2, right / 2),
         }
     }
-}
-
-/// The upper left pixel (y, x) of a box anywhere, each place equally likely.
-pub fn anywhere(room: usize, noise: &Noise) -> (usize, usize) {
-    let below = |counter| noise.below(counter, room as u64 + 1) as usize;
-    (below(0), below(1))
 }
 
 /// A place for a second box that shares no pixel with the one at `taken`; both measure `side`.
@@ -38,7 +32,7 @@ pub fn anywhere(room: usize, noise: &Noise) -> (usize, usize) {
 /// `room` must be at least 2 `side` - 1: then the space above the first box or that below it holds another.
 pub fn beside(taken: (usize, usize), side: usize, room: usize, noise: &Noise) -> (usize, usize) {
     let apart = |(y, x): (usize, usize)| y.abs_diff(taken.0) >= side || x.abs_diff(taken.1) >= side;
-    let mut draws = (0..).map(|draw| anywhere(room, &noise.index(draw)));
+    let mut draws = (0..).map(|draw| Place::Random.find((room, room), &noise.index(draw)));
     draws.find(|&place| apart(place)).expect("the draws never end")
 }
 
@@ -49,7 +43,7 @@ mod tests {
     use super::*;
 
     fn places(place: Place, room: usize) -> BTreeSet<(usize, usize)> {
-        (0..500).map(|image| place.find(room, &Noise::new(image))).collect()
+        (0..500).map(|image| place.find((room, room), &Noise::new(image))).collect()
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{Cell, Contender, Group, Measure, Report};
 use crate::error::Result;
 use crate::explainers::Role;
 use crate::metrics::Direction;
-use crate::plan::{CellId, Plan, Task};
+use crate::plan::{CellId, DataRef, Plan, Task};
 use crate::stats::{Estimate, Inference, Population, Resampler, Sample};
 use crate::store::{Content, Store};
 use crate::suite::Suite;
@@ -74,7 +74,7 @@ fn read_networks(suite: &Suite, plan: &Plan, store: &Store, place: (usize, usize
     let mut records = Vec::new();
     for cell in &plan.cells {
         if let Task::Train(train) = &cell.task
-            && (train.dataset, train.model) == place
+            && (train.dataset, train.model, train.data) == (place.0, place.1, DataRef::Stated)
             && suite.model_seeds.contains(&train.seed)
         {
             records.extend(store.record(cell.id)?);

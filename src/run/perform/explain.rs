@@ -99,19 +99,23 @@ pub fn scene<'a>(
     };
     let applies = labels.iter().zip(&target).map(|(label, target)| label == target).collect();
     let evidence = split.truth.as_ref().map(|truth| evidence(split, truth, places, applies, context.device));
-    // Images of the two splits never share draws.
-    let base = if images.split == SplitName::Test { 0 } else { 1 << 32 };
     Ok(Scene {
         model,
         x: split.images(places, Kind::Float, context.device)?,
         target: Tensor::from_slice(&target).f_to_device(context.device)?,
         evidence: evidence.transpose()?,
-        ids: places.iter().map(|place| base + *place as u64).collect(),
+        ids: ids_of(images.split, places).into_iter().map(|id| id as u64).collect(),
         noise: context.noise(),
         statistics: &loaded.statistics as &Statistics,
         chunk: model.rows_within(context.chunk_bytes),
         differentiable: false,
     })
+}
+
+/// The names of the images at `places`. Images of the two splits never share draws.
+pub fn ids_of(split: SplitName, places: &[usize]) -> Vec<i64> {
+    let base = if split == SplitName::Test { 0 } else { 1 << 32 };
+    places.iter().map(|place| base + *place as i64).collect()
 }
 
 /// What a split knows of the images at `places`.

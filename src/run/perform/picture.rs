@@ -5,20 +5,27 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use tch::Kind;
 
-use super::explain::predictions;
+use super::explain::{ids_of, predictions};
 use super::{Context, arrays};
 use crate::error::Result;
 use crate::plan::Picture;
 use crate::store::Content;
 
-/// Images in a gallery. The sample is in the order of its draw, so the first ones are chosen by seed.
-const SHOWN: usize = 6;
+/// The most images that are kept: enough for the worst tenth of them to be shown too. The sample is in the order of its draw,
+/// so the first ones are chosen by seed.
+const MOST: usize = 64;
+
+/// Large images are fewer, to at most these pixels, but never fewer than a gallery's rows.
+const PIXELS: usize = 1 << 20;
+const FEWEST: usize = 6;
 
 pub fn perform(context: &Context, task: &Picture, trained: &Content, explained: &Content) -> Result<Content> {
     let loaded = context.data.get(&context.suite, &task.network)?;
     let split = loaded.split(task.images.split);
     let places = arrays::read_integers(explained, "places")?;
-    let shown: Vec<usize> = places.iter().take(SHOWN).map(|place| *place as usize).collect();
+    let shape = split.shape();
+    let kept = (PIXELS / (shape[1] * shape[2]) as usize).clamp(FEWEST, MOST);
+    let shown: Vec<usize> = places.iter().take(kept).map(|place| *place as usize).collect();
     let attribution = arrays::read_tensor(explained, "attribution")?.f_narrow(0, 0, shown.len() as i64)?;
     let map = context.suite.explainers[task.explainer].value.map.reduce(&attribution)?;
     let predictions = predictions(trained, task.images.split)?;
@@ -34,6 +41,7 @@ pub fn perform(context: &Context, task: &Picture, trained: &Content, explained: 
     let arrays = BTreeMap::from([
         ("input".to_string(), arrays::array(&split.images(&shown, Kind::Float, tch::Device::Cpu)?)?),
         ("map".to_string(), arrays::array(&map.f_to_kind(Kind::Float)?)?),
+        ("ids".to_string(), arrays::integers(&ids_of(task.images.split, &shown))),
     ]);
     Ok(Content { record: json!({ "labels": labels, "predicted": predicted, "boxes": boxes }), arrays })
 }
