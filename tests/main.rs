@@ -1,5 +1,6 @@
 //! All tests from outside, in one binary: libtorch links slowly.
 
+mod acceptance;
 mod architecture;
 mod cli;
 mod conformance;

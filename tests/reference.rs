@@ -94,27 +94,28 @@ fn attributions_of_lenet_agree_with_the_reference() {
 }
 
 #[test]
-fn the_deletion_curve_of_lenet_agrees_with_the_reference() {
+fn the_deletion_and_insertion_curves_of_lenet_agree_with_the_reference() {
     let (model, statistics) = (lenet(), statistics());
     let contender = explainer("use = 'gradient'\nmap = { channels = 'sum', sign = 'absolute' }");
-    let scene = scene(&model, &statistics, 100);
-    let attribution = contender.chosen.method.explain(&scene).unwrap().values;
-    let given = Given {
-        scene,
-        attribution,
-        unit: Unit::Element,
-        map: contender.map,
-        cost: Default::default(),
-        others: Vec::new(),
-    };
-    let section = Section::parse("metric", "use = 'deletion'\nstep = 28\nties = 'stable'").unwrap();
-    let metric = metrics::read(&section).unwrap();
-    let scores = metric.method.score(&given).unwrap();
-    let curve = scores.measures.iter().find(|values| values.measure == "curve").unwrap();
-    let auc = scores.measures.iter().find(|values| values.measure == "auc").unwrap();
-    let ours = Tensor::from_slice(&curve.values).view([-1, curve.at.len() as i64]);
-    assert_close("curve", &ours, &reference("curve.deletion_absgradient"));
-    assert_close("auc", &Tensor::from_slice(&auc.values), &reference("auc.deletion_absgradient"));
+    let scene = || scene(&model, &statistics, 100);
+    let attribution = contender.chosen.method.explain(&scene()).unwrap().values;
+    for name in ["deletion", "insertion"] {
+        let given = Given {
+            scene: scene(),
+            attribution: attribution.shallow_clone(),
+            unit: Unit::Element,
+            map: contender.map,
+            cost: Default::default(),
+            others: Vec::new(),
+        };
+        let text = format!("use = '{name}'\nimputer = 'black'\nstep = 28\nties = 'stable'");
+        let section = Section::parse("metric", &text).unwrap();
+        let scores = metrics::read(&section).unwrap().method.score(&given).unwrap();
+        let of = |measure: &str| scores.measures.iter().find(|values| values.measure == measure).unwrap();
+        let curve = Tensor::from_slice(&of("curve").values).view([-1, of("curve").at.len() as i64]);
+        assert_close(name, &curve, &reference(&format!("curve.{name}_absgradient")));
+        assert_close(name, &Tensor::from_slice(&of("auc").values), &reference(&format!("auc.{name}_absgradient")));
+    }
 }
 
 #[test]

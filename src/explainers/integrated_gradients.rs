@@ -7,8 +7,8 @@
 //! - `steps` (32): points t_k on the line, or "auto": doubled from 16 until the completeness gap of every example is
 //!   at most `tolerance` times |z_c(x) - z_c(x')| (or times 1 where that is smaller); an error after 4096.
 //! - `rule` ("midpoint"): "midpoint", t_k = (k - 1/2) / steps, or "gauss-legendre".
-//! - `reference` ("black"): "black", "mean" or "blur" (what the imputer of that name makes of the whole image), or the path
-//!   of a safetensors file with a tensor `reference` [C, H, W].
+//! - `reference` ("black"): an imputer, such as "mean" or { use = "blur", sigma = 2.0 }: what it makes of the whole image is the
+//!   reference; or the path of a safetensors file with a tensor `reference` [C, H, W].
 //! - `tolerance` (0.01): for `steps = "auto"`.
 //!
 //! # Cost

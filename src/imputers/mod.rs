@@ -12,7 +12,10 @@ use crate::noise::Noise;
 
 mod black;
 mod blur;
+mod image_mean;
 mod mean;
+mod noise;
+mod noisy_linear;
 
 pub use blur::gaussian_blur;
 
@@ -61,7 +64,8 @@ pub trait Imputer: Send + Sync {
     }
 }
 
-pub const ALL: &[Entry<dyn Imputer>] = &[black::ENTRY, mean::ENTRY, blur::ENTRY];
+pub const ALL: &[Entry<dyn Imputer>] =
+    &[black::ENTRY, mean::ENTRY, image_mean::ENTRY, blur::ENTRY, noise::ENTRY, noisy_linear::ENTRY];
 
 /// Reads `key = "black"` or `key = { use = "blur", sigma = 3 }` of `section`.
 pub fn choose(section: &Section, key: &str, default: &str) -> Option<Chosen<dyn Imputer>> {

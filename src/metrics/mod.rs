@@ -258,8 +258,16 @@ pub trait Metric: Send + Sync {
     }
 }
 
-pub const ALL: &[Entry<dyn Metric>] =
-    &[removal::deletion::ENTRY, localization::pointing_game::ENTRY, clever_hans::ENTRY, cost::ENTRY];
+pub const ALL: &[Entry<dyn Metric>] = &[
+    removal::deletion::ENTRY,
+    removal::insertion::ENTRY,
+    removal::pixel_flipping::ENTRY,
+    removal::symmetric_relevance_gain::ENTRY,
+    removal::road::ENTRY,
+    localization::pointing_game::ENTRY,
+    clever_hans::ENTRY,
+    cost::ENTRY,
+];
 
 /// Reads a `[[metric]]` table; the keys that narrow the product are the suite's.
 pub fn read(section: &Section) -> Option<Chosen<dyn Metric>> {

@@ -1,14 +1,19 @@
 //! # Definition
-//! Pixels are replaced by the imputer's values in descending order of the pixel map, `step` pixels at a time, all channels
-//! together; the score of the explained class is recorded before the first step and after each. `curve` is that score
-//! against the fraction removed, `auc` the area under it by the trapezoid rule, on [0, 1]. Lower is better.
+//! Features are replaced by the imputer's values in descending order of relevance, `step` at a time; the score of the
+//! explained class is recorded before the first step and after each. `curve` is that score against the fraction removed,
+//! `auc` the area under it by the trapezoid rule, on [0, 1]. Lower is better. Beside them the same of the other score:
+//! `logit-auc` and `logit-curve`, or `probability-auc` and `probability-curve`.
 //!
 //! # Parameters
-//! - `step` (the image's width): pixels removed between two points of the curve.
+//! - `unit` ("pixel"): what is removed at once: "pixel" (all its channels, ranked by the map), "element" (one channel of one
+//!   pixel, ranked by the attribution under the sign of the map) or "region" (`region` pixels a side, ranked by the sum of
+//!   the map in it; a square that the border cuts off is a region too).
+//! - `region` (4): for `unit = "region"`.
+//! - `step` (as many as make one step per row of the image, rounded up): features removed between two points of the curve.
 //! - `imputer` ("black"): what takes their place.
 //! - `score` ("probability"): "probability" (softmax) or "logit" of the explained class.
-//! - `ties` ("random"): order of equal pixels: "random" (drawn once per example, the same for every contender), or
-//!   "stable" (left to right, top to bottom).
+//! - `ties` ("random"): order of equal features: "random" (drawn once per example, the same for every contender), or
+//!   "stable" (channel by channel, left to right, top to bottom).
 //!
 //! # Cost
 //! One forward pass per point of the curve and example.
@@ -18,45 +23,28 @@
 
 use std::sync::Arc;
 
-use tch::{Kind, Tensor};
-
+use super::curves::{Names, Trace, Walk, areas, curve, lines, number, shares, smallest_effect};
+use super::features::{Feature, Order};
 use crate::catalogue::Entry;
 use crate::error::Result;
-use crate::explainers::Scene;
-use crate::imputers::Imputer;
-use crate::metrics::{Direction, Family, Given, Measure, Metric, ScoredUnit, Scores, Values};
-use crate::model::Score;
+use crate::metrics::{Direction, Family, Given, Measure, Metric, Scores};
 
 pub const ENTRY: Entry<dyn Metric> = Entry {
     name: "deletion",
-    summary: "area under the score's curve while the most important pixels are removed first",
+    summary: "area under the score's curve while the most important features are removed first",
     reference: "Petsiuk et al. 2018",
-    revision: 1,
-    source: include_str!("deletion.rs"),
-    read: |section| {
-        let step = section.optional_if("step", |step| *step >= 1, "an integer of 1 or more");
-        let imputer = crate::imputers::choose(section, "imputer", "black");
-        let score =
-            section.choice("score", "probability", &[("probability", Score::Probability), ("logit", Score::Logit)]);
-        let ties = section.choice("ties", "random", &[("random", Ties::Random), ("stable", Ties::Stable)]);
-        Some(Arc::new(Deletion { step, imputer: imputer?.method, score, ties }))
-    },
+    revision: 2,
+    source: concat!(include_str!("deletion.rs"), include_str!("curves.rs"), include_str!("features.rs")),
+    read: |section| Some(Arc::new(Deletion(Walk::read(section, "black", "probability")?))),
 };
 
-/// The order of pixels that the map calls equal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ties {
-    Random,
-    Stable,
-}
+const NAMES: Names<2> = Names {
+    chosen: ["auc", "curve"],
+    probability: ["probability-auc", "probability-curve"],
+    logit: ["logit-auc", "logit-curve"],
+};
 
-pub struct Deletion {
-    /// Pixels per step; `None` is one row of the image.
-    pub step: Option<usize>,
-    pub imputer: Arc<dyn Imputer>,
-    pub score: Score,
-    pub ties: Ties,
-}
+pub struct Deletion(pub Walk);
 
 impl Metric for Deletion {
     fn family(&self) -> Family {
@@ -64,122 +52,39 @@ impl Metric for Deletion {
     }
 
     fn measures(&self) -> Vec<Measure> {
-        vec![
-            Measure::new("auc", Direction::Lower, 0.01),
-            Measure::new("curve", Direction::Lower, 0.01).along("fraction removed"),
-        ]
+        self.0.measures(&NAMES, |score, [auc, curve]| {
+            let lower = |name| Measure::new(name, Direction::Lower, smallest_effect(score));
+            [lower(auc), lower(curve).along("fraction removed").against(lines(score))]
+        })
+    }
+
+    fn ranks_elements(&self) -> bool {
+        self.0.ranking.feature == Feature::Element
     }
 
     fn rows(&self, shape: &[i64]) -> usize {
-        self.points(shape[1], shape[2])
+        self.0.removed(shape).len()
     }
 
     fn score(&self, given: &Given) -> Result<Scores> {
         let scene = &given.scene;
-        let size = scene.x.size();
-        let pixels = (size[2] * size[3]) as usize;
-        let points = self.points(size[2], size[3]);
-        let removed_at = |point: usize| (point * self.step(size[3])).min(pixels);
-        let map = given.pixel_map()?;
-        let ranks = self.ranks(&map, scene)?;
-        let mut curve = self.curve(scene, &ranks, points, &removed_at)?;
-        // A map that is not finite everywhere ranks nothing.
-        let finite = Vec::<bool>::try_from(map.f_isfinite()?.f_flatten(1, 2)?.f_all_dim(1, false)?)?;
-        for (curve, _) in curve.chunks_mut(points).zip(finite).filter(|(_, finite)| !finite) {
-            curve.fill(f64::NAN);
-        }
-        let at: Vec<f64> = (0..points).map(|point| removed_at(point) as f64 / pixels as f64).collect();
-        let auc = curve.chunks(points).map(|curve| area(&at, curve)).collect();
-        Ok(Scores {
-            unit: ScoredUnit::Example,
-            ids: scene.ids.clone(),
-            measures: vec![
-                Values { measure: "auc", at: vec![0.0], values: auc },
-                Values { measure: "curve", at, values: curve },
-            ],
-            flags: Vec::new(),
-        })
+        let ranked = self.0.ranking.rank(given)?;
+        let removed = self.0.removed(&scene.x.size()[1..]);
+        let trace = Trace::new(scene, &ranked.places(Order::MostFirst)?, &removed, &*self.0.imputer)?;
+        let at = shares(&removed, &ranked);
+        let measures = self.0.scores(&NAMES).map(|(score, [auc, path])| {
+            let values = trace.of(score);
+            [number(auc, areas(&at, values)), curve(path, &at, values)]
+        });
+        ranked.scores(&scene.ids, measures.into_iter().flatten().collect())
     }
-}
-
-impl Deletion {
-    fn step(&self, width: i64) -> usize {
-        self.step.unwrap_or(width as usize)
-    }
-
-    fn points(&self, height: i64, width: i64) -> usize {
-        ((height * width) as usize).div_ceil(self.step(width)) + 1
-    }
-
-    /// The place of each pixel in the order of removal, int64 [B, 1, H, W]: 0 goes first.
-    fn ranks(&self, map: &Tensor, scene: &Scene) -> Result<Tensor> {
-        let size = map.size();
-        let flat = map.f_flatten(1, 2)?;
-        // Sorted stably after a shuffle, equal pixels come in the shuffle's order.
-        let shuffle = match self.ties {
-            Ties::Stable => None,
-            Ties::Random => {
-                let draws = scene.noise.purpose("deletion/ties").uniform(
-                    &scene.ids,
-                    &[flat.size()[1]],
-                    Kind::Double,
-                    flat.device(),
-                )?;
-                Some(draws.f_argsort(1, false)?)
-            }
-        };
-        let shuffled = match &shuffle {
-            Some(shuffle) => flat.f_gather(1, shuffle, false)?,
-            None => flat,
-        };
-        let sorted = shuffled.f_argsort_stable(true, 1, true)?;
-        let order = match &shuffle {
-            Some(shuffle) => shuffle.f_gather(1, &sorted, false)?,
-            None => sorted,
-        };
-        let places = Tensor::f_arange(order.size()[1], (Kind::Int64, order.device()))?.f_expand_as(&order)?;
-        Ok(order.f_empty_like()?.f_scatter(1, &order, &places)?.f_view([size[0], 1, size[1], size[2]])?)
-    }
-
-    /// The score after each step, [B x points], example by example.
-    fn curve(
-        &self,
-        scene: &Scene,
-        ranks: &Tensor,
-        points: usize,
-        removed_at: &dyn Fn(usize) -> usize,
-    ) -> Result<Vec<f64>> {
-        let removed: Vec<i64> = (0..points).map(|point| removed_at(point) as i64).collect();
-        let removed = Tensor::from_slice(&removed).to_device(scene.x.device()).f_view([1, -1, 1, 1, 1])?;
-        let examples = (scene.chunk / points).max(1);
-        let mut curve = Vec::with_capacity(scene.len() * points);
-        for part in crate::explainers::pieces(scene.len(), examples) {
-            let ranks = ranks.f_narrow(0, part.start as i64, part.len() as i64)?.f_unsqueeze(1)?;
-            let part = scene.part(part)?;
-            let gone = ranks.f_lt_tensor(&removed)?;
-            let all = part.rows(&self.imputer.impute(&part.x, &gone, &part.surroundings())?)?;
-            let mut scores = Vec::new();
-            for range in crate::explainers::pieces(all.len(), scene.chunk) {
-                let rows = all.part(range)?;
-                scores.push(rows.model.scores(&rows.x, &rows.target, self.score)?);
-            }
-            curve.extend(Vec::<f64>::try_from(Tensor::f_cat(&scores, 0)?.to_kind(Kind::Double))?);
-        }
-        Ok(curve)
-    }
-}
-
-/// The area under a curve by the trapezoid rule.
-fn area(at: &[f64], curve: &[f64]) -> f64 {
-    let trapezoid = |i: usize| (at[i + 1] - at[i]) * (curve[i] + curve[i + 1]) / 2.0;
-    (0..curve.len() - 1).map(trapezoid).sum()
 }
 
 #[cfg(test)]
 mod tests {
     use crate::config::Section;
 
-    /// Without `step` it is the image's width, so no number is its default.
+    /// Without `step` it follows from the image, so no number is its default.
     #[test]
     fn a_step_of_one_pixel_is_another_setting_than_none() {
         let identity = |parameters: &str| {
@@ -187,5 +92,24 @@ mod tests {
             crate::metrics::read(&section).unwrap().identity
         };
         assert_ne!(identity("step = 1"), identity(""));
+    }
+
+    #[test]
+    fn the_chosen_score_leads_and_the_other_stands_beside_it() {
+        let names = |parameters: &str| {
+            let section = Section::parse("a.toml", &format!("use = 'deletion'\n{parameters}")).unwrap();
+            let measures = crate::metrics::read(&section).unwrap().method.measures();
+            measures.into_iter().map(|measure| (measure.name, measure.minor)).collect::<Vec<_>>()
+        };
+        let beside = |auc, curve| [("auc", false), ("curve", false), (auc, true), (curve, true)];
+        assert_eq!(names(""), beside("logit-auc", "logit-curve"));
+        assert_eq!(names("score = 'logit'"), beside("probability-auc", "probability-curve"));
+    }
+
+    #[test]
+    fn the_side_of_a_region_is_a_key_of_regions_alone() {
+        let section = Section::parse("a.toml", "use = 'deletion'\nregion = 3").unwrap();
+        crate::metrics::read(&section);
+        assert!(section.mistakes().to_string().contains("region"), "{}", section.mistakes());
     }
 }
