@@ -55,7 +55,12 @@ impl Bench {
 fn plan(suite: &Suite, fresh: Option<&str>, store: &Store) -> Plan {
     let data = DataFolder::default();
     let hash = |file: &Path| Err(Error::new(format!("no file is expected, not {}", file.display())));
-    let outside = Outside { data: &data, hash: RefCell::new(Box::new(hash)), fresh: fresh.map(str::to_string) };
+    let outside = Outside {
+        data: &data,
+        hash: RefCell::new(Box::new(hash)),
+        fresh: fresh.map(str::to_string),
+        known: RefCell::default(),
+    };
     expand(suite, &outside, &|id| store.record(id).unwrap()).unwrap()
 }
 

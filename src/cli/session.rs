@@ -52,6 +52,7 @@ impl Session {
                 data: &self.data,
                 hash: RefCell::new(Box::new(|file: &Path| hashes.hash(file))),
                 fresh: self.fresh.clone(),
+                known: RefCell::default(),
             };
             expand(&self.suite, &outside, &|id: CellId| self.store.record(id).ok().flatten())
         };

@@ -182,6 +182,10 @@ impl Source for CleverHans {
         self.of.method.files(data)
     }
 
+    fn names(&self, data: &DataFolder) -> Result<String> {
+        self.of.method.names(data)
+    }
+
     fn counterpart(&self) -> Option<Arc<dyn Source>> {
         Some(Arc::new(Self { informative: false, ..self.clone() }))
     }
@@ -195,6 +199,7 @@ impl Source for CleverHans {
             train: self.split(&of.train, self.train, classes, (self.object, tells), &train)?,
             test: self.split(&of.test, self.test, classes, (1.0, 1.0), &test)?,
             classes: of.classes,
+            notes: of.notes,
         })
     }
 }

@@ -85,7 +85,7 @@ impl Source for IdxFolder {
             let (images, labels) = open(&folder, names)?;
             split(images, labels, self.classes.len())
         };
-        Ok(Dataset { classes: self.classes.clone(), train: split(TRAIN)?, test: split(TEST)? })
+        Ok(Dataset { classes: self.classes.clone(), train: split(TRAIN)?, test: split(TEST)?, notes: Vec::new() })
     }
 }
 

@@ -1,15 +1,23 @@
 //! Where images come from: one file per source, and what a loaded source is.
 
+mod canvas;
+mod cifar10;
 mod clever_hans;
+mod coco;
 mod digits;
 mod fashion_mnist;
 mod folder;
+mod grid;
 mod idx;
+mod image_folder;
 mod mnist;
+mod objects;
+mod pictures;
 mod planted;
 mod split;
 mod tensors;
 mod truth;
+mod voc;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +37,11 @@ pub trait Source: Send + Sync {
 
     /// The files of outside that decide the content.
     fn files(&self, data: &DataFolder) -> Result<Vec<PathBuf>>;
+
+    /// What the names of those files decide beside their content, such as the class that a folder stands for.
+    fn names(&self, _data: &DataFolder) -> Result<String> {
+        Ok(String::new())
+    }
 
     /// The same data in which the evidence that its truth speaks of says nothing of the class in training, where there is such
     /// data. Its test images are the same.
@@ -55,8 +68,20 @@ pub struct Described {
 }
 
 /// Every source of images.
-pub const ALL: &[Entry<dyn Source>] =
-    &[digits::ENTRY, mnist::ENTRY, fashion_mnist::ENTRY, planted::ENTRY, clever_hans::ENTRY, tensors::ENTRY];
+pub const ALL: &[Entry<dyn Source>] = &[
+    digits::ENTRY,
+    mnist::ENTRY,
+    fashion_mnist::ENTRY,
+    cifar10::ENTRY,
+    image_folder::ENTRY,
+    voc::ENTRY,
+    coco::ENTRY,
+    tensors::ENTRY,
+    planted::ENTRY,
+    canvas::ENTRY,
+    grid::ENTRY,
+    clever_hans::ENTRY,
+];
 
 /// The dataset that a table of a suite names by `use`.
 pub fn choose(section: &Section) -> Option<Chosen<dyn Source>> {
@@ -100,6 +125,9 @@ mod tests {
             "use = 'mnist'",
             "use = 'fashion-mnist'",
             "use = 'planted'",
+            "use = 'canvas'",
+            "use = 'canvas'\nbackground = 'texture'\nscale = [0.8, 1.2]",
+            "use = 'grid'",
             "use = 'clever-hans'",
             "use = 'clever-hans'\ncue = 'colour'\ntrain = 50",
             "use = 'planted'\ndistractor = true\nplace = 'corner'\nclasses = 2\ntrain = 100\ntest = 50",
@@ -123,8 +151,16 @@ mod tests {
             "use = 'digits'\nscale = 0",
             "use = 'digits'\ntest = 1.5",
             "use = 'tensors'",
+            "use = 'cifar10'\ntrain = 0",
+            "use = 'image-folder'",
+            "use = 'image-folder'\nfolder = 'a'\nsize = [32]",
+            "use = 'image-folder'\nfolder = 'a'\nresize = 'stretch'",
+            "use = 'voc'\nper = 'object'",
+            "use = 'coco'\non_error = 'ignore'",
             "use = 'tensors'\nfile = 'a'\ntest_file = 'b'\ntest = 0.5",
             "use = 'planted'\nclasses = 11",
+            "use = 'canvas'\nsize = 5",
+            "use = 'grid'\ntiles = 4",
             "use = 'planted'\ncue = 5",
             "use = 'planted'\ncontrast = 0",
             "use = 'planted'\nplace = 'edge'",

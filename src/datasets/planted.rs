@@ -31,12 +31,13 @@ use tch::{Device, Kind, Tensor};
 use self::glyphs::{CELLS, DISTRACTOR, GLYPHS, Glyph};
 use self::place::Place;
 use super::folder::DataFolder;
+use super::objects::{LARGEST, Misfit};
 use super::split::{Dataset, Split};
 use super::truth::{Rect, Truth};
 use super::{Described, Source};
 use crate::catalogue::{Chosen, Entry};
 use crate::config::Section;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::noise::Noise;
 
 pub const ENTRY: Entry<dyn Source> = Entry {
@@ -69,16 +70,6 @@ struct Planted {
 
 /// Side of the canvas where neither `size` nor the carriers ask for another.
 const SIZE: usize = 16;
-
-/// The most pixels of one split: 8 GB as floats.
-const LARGEST: usize = 1 << 31;
-
-/// Parameters that cannot go together: the one to change, why, and to what.
-struct Misfit {
-    key: &'static str,
-    message: String,
-    expected: String,
-}
 
 impl Planted {
     fn read(section: &Section) -> Option<Self> {
@@ -185,10 +176,7 @@ impl Planted {
 impl Source for Planted {
     fn describe(&self, data: &DataFolder) -> Result<Described> {
         let carrier = self.carrier_shape(data)?;
-        let side = self
-            .side(&carrier)
-            .map_err(|misfit| Error::new(format!("{}: expected {}", misfit.message, misfit.expected)))?
-            as i64;
+        let side = self.side(&carrier)? as i64;
         Ok(Described {
             shape: vec![carrier[0], side, side],
             classes: self.class_names(),
@@ -202,6 +190,10 @@ impl Source for Planted {
         self.of.as_ref().map_or(Ok(Vec::new()), |of| of.method.files(data))
     }
 
+    fn names(&self, data: &DataFolder) -> Result<String> {
+        self.of.as_ref().map_or(Ok(String::new()), |of| of.method.names(data))
+    }
+
     fn load(&self, data: &DataFolder) -> Result<Dataset> {
         let side = self.describe(data)?.shape[1] as usize;
         let carriers = self.of.as_ref().map(|of| of.method.load(data)).transpose()?;
@@ -211,6 +203,7 @@ impl Source for Planted {
             classes: self.class_names(),
             train: self.split(carriers.as_ref().map(|data| &data.train), self.train, side, &train)?,
             test: self.split(carriers.as_ref().map(|data| &data.test), self.test, side, &test)?,
+            notes: carriers.map_or(Vec::new(), |data| data.notes),
         })
     }
 }

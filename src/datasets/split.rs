@@ -12,6 +12,8 @@ pub struct Dataset {
     pub classes: Vec<String>,
     pub train: Split,
     pub test: Split,
+    /// What whoever reads the results must know of the loading, such as files that were skipped; one sentence each.
+    pub notes: Vec<String>,
 }
 
 /// A set of labelled images of one shape, on the CPU.
@@ -32,12 +34,18 @@ impl Dataset {
     pub fn hold_out(classes: Vec<String>, all: Split, share: f64, noise: &Noise) -> Result<Self> {
         let test = held_out(all.len(), share)?;
         let order = noise.permutation(all.len());
-        Ok(Self { classes, test: all.select(&order[..test])?, train: all.select(&order[test..])? })
+        let (test, train) = (all.select(&order[..test])?, all.select(&order[test..])?);
+        Ok(Self { classes, train, test, notes: Vec::new() })
     }
 
     /// Another handle on the same images: tensors can be sent between threads but not shared by them.
     pub fn shallow_clone(&self) -> Self {
-        Self { classes: self.classes.clone(), train: self.train.shallow_clone(), test: self.test.shallow_clone() }
+        Self {
+            classes: self.classes.clone(),
+            train: self.train.shallow_clone(),
+            test: self.test.shallow_clone(),
+            notes: self.notes.clone(),
+        }
     }
 }
 

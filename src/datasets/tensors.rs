@@ -99,7 +99,7 @@ impl Source for Tensors {
                 check_alike(&file, &other)?;
                 let test = split(&other)?;
                 let classes = self.class_names(&file, &[&all.labels[..], &test.labels].concat())?;
-                Ok(Dataset { classes, train: all, test })
+                Ok(Dataset { classes, train: all, test, notes: Vec::new() })
             }
         }
     }

@@ -20,7 +20,9 @@ use std::sync::Arc;
 
 use tch::{Kind, Tensor};
 
-use super::{Direction, Family, Given, Line, Measure, Metric, ScoredUnit, Scores, Values};
+use super::localization::judged::Judged;
+use super::localization::localization_auc::auc;
+use super::{Direction, Family, Given, Line, Measure, Metric, Scores};
 use crate::catalogue::Entry;
 use crate::error::{Error, Result};
 use crate::explainers::pieces;
@@ -32,7 +34,11 @@ pub const ENTRY: Entry<dyn Metric> = Entry {
     summary: "whether a map finds a planted cue in a network that uses it, and is quiet in one that does not",
     reference: "after Lapuschkin et al. 2019; Yang and Kim 2019",
     revision: 1,
-    source: include_str!("clever_hans.rs"),
+    source: concat!(
+        include_str!("clever_hans.rs"),
+        include_str!("localization/judged.rs"),
+        include_str!("localization/localization_auc.rs")
+    ),
     read: |_| Some(Arc::new(CleverHans)),
 };
 
@@ -76,30 +82,20 @@ impl Metric for CleverHans {
         let other = given.other(&ModelRef::Counterpart)?;
         let attribution =
             other.attribution.as_ref().ok_or_else(|| Error::new("clever-hans: one network is unexplained"))?;
-        let other_map = given.map.reduce(attribution)?.f_to_kind(Kind::Double)?;
-
-        let mut found = region_auc(&given.pixel_map()?, &evidence.mask)?;
-        let mut false_alarm = region_auc(&other_map, &evidence.mask)?;
-        let undefined = found.iter().zip(&false_alarm).filter(|(a, b)| a.is_nan() || b.is_nan()).count();
-        // Where a network's class is not the one that the cue stands for, the cue is no evidence for it.
-        let beside: Vec<usize> = (0..scene.len()).filter(|example| !evidence.applies[*example]).collect();
-        for example in &beside {
-            (found[*example], false_alarm[*example]) = (f64::NAN, f64::NAN);
-        }
-        let difference = found.iter().zip(&false_alarm).map(|(a, b)| a - b).collect();
-        let values = |measure, values| Values { measure, at: vec![0.0], values };
-        Ok(Scores {
-            unit: ScoredUnit::Example,
-            ids: scene.ids.clone(),
-            measures: vec![
-                values("difference", difference),
-                values("found", found),
-                values("false-alarm", false_alarm),
-                values("reliance", reliance(given, scene.model, plain)?),
-                values("counterpart-reliance", reliance(given, other.model, plain)?),
-            ],
-            flags: vec![("map without an order", undefined), ("class without evidence", beside.len())],
-        })
+        let own = Judged::new(given, 1.0)?;
+        let others = Judged::of_map(given, &given.map.reduce(attribution)?.f_to_kind(Kind::Double)?, 1.0)?;
+        let area = |judged: &Judged| judged.valid(&auc(judged)?.0);
+        let (found, false_alarm) = (area(&own)?, area(&others)?);
+        let difference = found.iter().zip(&false_alarm).map(|(found, alarm)| found - alarm).collect();
+        let unreadable = (0..scene.len()).map(|example| !others.is_valid(example)).collect();
+        let measures = vec![
+            ("difference", difference),
+            ("found", found),
+            ("false-alarm", false_alarm),
+            ("reliance", reliance(given, scene.model, plain)?),
+            ("counterpart-reliance", reliance(given, other.model, plain)?),
+        ];
+        Ok(own.scores(measures, &[("no map of the counterpart", unreadable)]))
     }
 }
 
@@ -114,40 +110,4 @@ fn reliance(given: &Given, model: &Model, plain: &Tensor) -> Result<Vec<f64>> {
         taken.extend(Vec::<f64>::try_from(difference.f_to_kind(Kind::Double)?)?);
     }
     Ok(taken)
-}
-
-/// The area under the ROC curve of each map of `map` [B, H, W] for the region bool [B, H, W], equal values sharing their mean
-/// rank. NaN where the map is constant or not finite, or the region empty or everything.
-fn region_auc(map: &Tensor, region: &Tensor) -> Result<Vec<f64>> {
-    let (map, region) = (map.f_flatten(1, 2)?.f_contiguous()?, region.f_flatten(1, 2)?.f_to_kind(Kind::Double)?);
-    let (sorted, _) = map.f_sort(1, false)?;
-    let place = |side: &str| map.f_searchsorted(&sorted, false, side == "right", side, None::<Tensor>);
-    let ranks = place("left")?.f_add(&place("right")?)?.f_add_scalar(1)?.f_to_kind(Kind::Double)?.f_div_scalar(2.0)?;
-    let inside = region.f_sum_dim_intlist(1, false, Kind::Double)?;
-    let sum = ranks.f_mul(&region)?.f_sum_dim_intlist(1, false, Kind::Double)?;
-    let columns = [sum, inside, map.f_amax(1, false)?.f_sub(&map.f_amin(1, false)?)?];
-    let [sum, inside, range] = columns.map(|column| Vec::<f64>::try_from(column));
-    let (sum, inside, range) = (sum?, inside?, range?);
-    let pixels = map.size()[1] as f64;
-    let auc = (0..sum.len()).map(|i| {
-        let defined = range[i] > 0.0 && range[i].is_finite() && inside[i] > 0.0 && inside[i] < pixels;
-        let above = sum[i] - inside[i] * (inside[i] + 1.0) / 2.0;
-        if defined { above / (inside[i] * (pixels - inside[i])) } else { f64::NAN }
-    });
-    Ok(auc.collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Region {a, b} of four pixels: values 3, 1 inside and 2, 1 outside. Pairs won: 3>2, 3>1, 1<2, 1=1: 2.5 of 4.
-    #[test]
-    fn ties_count_half() {
-        let map = Tensor::from_slice(&[3.0, 1.0, 2.0, 1.0, 5.0, 5.0, 5.0, 5.0]).view([2, 2, 2]);
-        let region = Tensor::from_slice(&[true, true, false, false, true, true, false, false]).view([2, 2, 2]);
-        let auc = region_auc(&map, &region).unwrap();
-        assert_eq!(auc[0], 2.5 / 4.0);
-        assert!(auc[1].is_nan(), "a constant map");
-    }
 }

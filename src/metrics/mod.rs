@@ -265,6 +265,12 @@ pub const ALL: &[Entry<dyn Metric>] = &[
     removal::symmetric_relevance_gain::ENTRY,
     removal::road::ENTRY,
     localization::pointing_game::ENTRY,
+    localization::relevance_mass::ENTRY,
+    localization::inside_outside_ratio::ENTRY,
+    localization::relevance_rank_accuracy::ENTRY,
+    localization::top_k_intersection::ENTRY,
+    localization::localization_auc::ENTRY,
+    localization::box_iou::ENTRY,
     clever_hans::ENTRY,
     cost::ENTRY,
 ];

@@ -21,7 +21,7 @@ pub fn train(train: &Train, suite: &Suite, outside: &Outside) -> Result<CellId> 
     };
     Ok(base("train", suite, outside)
         .field("dataset", &source.identity)
-        .field("data", outside.contents(&source.method.files(outside.data)?)?)
+        .field("data", outside.data_of(source)?)
         .field("model", model.settings.clone().without("weights").canonical())
         .field("weights", weights)
         .field("training", train.seed.to_string())

@@ -37,6 +37,7 @@ pub fn perform(context: &Context, task: &Train, progress: &dyn Fn(f64)) -> Resul
             trained.weights
         }
     };
+    record.insert("notes".into(), json!(loaded.dataset.notes));
     let mut arrays = BTreeMap::new();
     for (spec, tensor) in network.graph.weights.iter().zip(&tensors) {
         arrays.insert(format!("weight.{}", spec.name), arrays::array(tensor)?);
