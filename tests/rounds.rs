@@ -337,7 +337,7 @@ fn smaller_chunks_change_numbers_by_rounding_only() {
             .flat_map(|cell| match cell {
                 Shown::Missing(why) => panic!("{why}"),
                 Shown::Number { estimate, .. } => vec![*estimate],
-                Shown::Curve(points) => points.iter().map(|(_, estimate)| *estimate).collect(),
+                Shown::Curve(points) => points.iter().map(|point| point.estimate).collect(),
             })
             .flat_map(|estimate| [estimate.point, estimate.low, estimate.high])
             .collect::<Vec<f64>>()

@@ -11,7 +11,7 @@ use super::session::Session;
 use super::{Places, print};
 use crate::error::Result;
 use crate::plan::Plan;
-use crate::report::Report;
+use crate::report::{Report, Size};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -32,13 +32,16 @@ pub struct Output {
     /// Also write examples.csv, one row per image and measure
     #[arg(long)]
     examples: bool,
+    /// How wide figures are in print
+    #[arg(long, value_enum, value_name = "WIDTH", default_value = "page")]
+    figures: Size,
 }
 
 impl Output {
     /// Writes the report's files and says which.
     pub fn write(&self, session: &Session, plan: &Plan, report: &Report) -> Result<Vec<PathBuf>> {
         let folder = self.out.join(&report.suite);
-        let mut files = crate::report::write(report, &folder)?;
+        let mut files = crate::report::write(report, &folder, self.figures)?;
         if self.examples {
             files.push(crate::report::write_examples(&session.suite, plan, &session.store, &folder)?);
         }

@@ -1,14 +1,20 @@
 //! Rows as comma-separated values: numbers in their shortest form that reads back as the same number, empty where
 //! undefined.
 
+use serde::Serialize;
+
 use super::rows::rows;
-use super::{Format, Report};
+use super::{Flag, Format, Report, multiverse};
 use crate::error::{Error, Result};
 
-/// Which of the two files: timings differ from run to run, so they stay out of the file that is compared.
+/// Which file.
 pub enum Csv {
     Rows,
+    /// Timings differ from run to run, so they stay out of the file that is compared.
     Timings,
+    /// What befell the maps.
+    Flags,
+    Multiverse,
 }
 
 const COLUMNS: [&str; 14] = [
@@ -28,17 +34,37 @@ const COLUMNS: [&str; 14] = [
     "direction",
 ];
 
+const FLAG_COLUMNS: [&str; 8] = ["suite", "dataset", "model", "explainer", "metric", "reason", "count", "of"];
+
 impl Format for Csv {
     fn render(&self, report: &Report) -> Result<Vec<u8>> {
-        let timings = matches!(self, Self::Timings);
-        // The header is written here, because a file without rows has one too.
-        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-        writer.write_record(COLUMNS).map_err(failed)?;
-        for row in rows(report, |measure| measure.timing == timings) {
-            writer.serialize(row).map_err(failed)?;
+        match self {
+            Self::Rows => table(&COLUMNS, rows(report, |measure| !measure.timing)),
+            Self::Timings => table(&COLUMNS, rows(report, |measure| measure.timing)),
+            Self::Flags => table(&FLAG_COLUMNS, flags(report)),
+            Self::Multiverse => table(&multiverse::COLUMNS, multiverse::rows(report)),
         }
-        writer.into_inner().map_err(|error| failed(error.into_error()))
     }
+}
+
+/// The header is written here, because a file without rows has one too.
+fn table<R: Serialize>(columns: &[&str], rows: impl IntoIterator<Item = R>) -> Result<Vec<u8>> {
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+    writer.write_record(columns).map_err(failed)?;
+    for row in rows {
+        writer.serialize(row).map_err(failed)?;
+    }
+    writer.into_inner().map_err(|error| failed(error.into_error()))
+}
+
+fn flags(report: &Report) -> impl Iterator<Item = impl Serialize> {
+    report.tables.iter().flat_map(move |group| {
+        group.contenders.iter().flat_map(move |contender| {
+            contender.flags.iter().map(move |Flag { metric, reason, count, of }| {
+                (&report.suite, &group.dataset, &group.model, &contender.label, metric, reason, count, of)
+            })
+        })
+    })
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {
@@ -64,7 +90,7 @@ mod tests {
                 "suite,dataset,model,explainer,metric,measure,at,estimate,low,high,n,invalid,covers,direction",
                 "small,digits,cnn,gradient,deletion,area,,0.172,0.1675,0.1765,3,0,recipe,lower",
                 "small,digits,cnn,gradient,deletion,area minus best control,,-0.008,-0.011,-0.005,3,0,recipe,lower",
-                "small,digits,cnn,gradient,deletion,curve,0.0,1.0,0.98,1.02,3,0,recipe,lower",
+                "small,digits,cnn,gradient,deletion,area minus best explainer,,0.0,0.0,0.0,3,0,recipe,lower",
             ]
         );
     }
@@ -76,6 +102,13 @@ mod tests {
         let timings = text(Csv::Timings, &report);
         assert_eq!(timings.lines().count(), 1 + 4);
         assert!(timings.lines().skip(1).all(|line| line.contains(",cost,time,")));
+    }
+
+    #[test]
+    fn flags_are_counted_by_explainer() {
+        let expected = "suite,dataset,model,explainer,metric,reason,count,of\n\
+                        small,digits,cnn,random,pointing-game,constant map,12,300\n";
+        assert_eq!(text(Csv::Flags, &sample::report()), expected);
     }
 
     #[test]

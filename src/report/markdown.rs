@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::figures::Figure;
-use super::table::{DAGGER, Entry, Legend, Marks, Row, Table};
+use super::multiverse::{self, Grid, Multiverse};
+use super::table::{DAGGER, Entry, Marks, Row, Table, counted, legend};
 use super::{Format, Group, Report, Role};
 use crate::error::Result;
 
@@ -22,6 +23,9 @@ impl Format for Markdown<'_> {
         for group in &report.tables {
             let _ = write!(page, "## {}\n\n", heading(&group.dataset, &group.model));
             page.push_str(&tables(group));
+            for multiverse in report.multiverses.iter().filter(|multiverse| multiverse.belongs_to(group)) {
+                page.push_str(&self::multiverse(multiverse));
+            }
             for figure in self.figures.iter().filter(|figure| figure.belongs_to(group)) {
                 page.push_str(&picture(figure));
                 shown.push(&figure.stem);
@@ -47,24 +51,65 @@ impl Format for Markdown<'_> {
     }
 }
 
-/// A group's caption and its tables, without a heading.
+/// A group's caption and its tables family by family, without a heading of its own; then what the marks mean.
 pub fn tables(group: &Group) -> String {
     let mut text = String::new();
     paragraph(&mut text, &group.caption);
-    if let Some(table) = Table::of(group, |measure| measure.headline) {
-        text.push_str(&layout(&table));
-        let legend = Legend::of(&table, &MARKS);
-        let legend: Vec<String> =
-            legend.general.iter().chain(&legend.own).map(|line| format!("- {}\n", escaped(line))).collect();
-        let _ = write!(text, "\n{}\n", legend.concat());
+    let mut tables: Vec<Table> = Vec::new();
+    for family in group.families() {
+        let main = Table::of(group, family, |measure| measure.headline);
+        let further = Table::of(group, family, |measure| !measure.headline);
+        if main.is_some() || further.is_some() {
+            let _ = write!(text, "### {}\n\n", family.title());
+        }
+        if let Some(table) = &main {
+            let _ = write!(text, "{}\n{}", layout(table), list(&legend::own(table)));
+        }
+        if let Some(table) = Table::against_control(group, family) {
+            let layout = layout(&table);
+            let _ = write!(text, "Paired difference to the best control, contender minus control:\n\n{layout}\n");
+        }
+        if let Some(table) = &further {
+            let _ = write!(text, "Further measures:\n\n{}\n{}", layout(table), list(&legend::own(table)));
+        }
+        tables.extend(main.into_iter().chain(further));
     }
-    if let Some(table) = Table::against_control(group) {
-        let _ = write!(text, "Paired difference to the best control, contender minus control:\n\n{}\n", layout(&table));
+    let counted = counted(group);
+    if !counted.is_empty() {
+        let rows = counted.into_iter().map(|line| vec![line.metric, line.reason, line.counts]).collect();
+        let header = ["metric", "counted", "of all networks' images"].map(String::from).to_vec();
+        let _ = write!(text, "### Counted\n\n{}\n", grid(&Grid { header, rows }, ":--|"));
     }
-    if let Some(table) = Table::of(group, |measure| !measure.headline) {
-        let _ = write!(text, "Further measures:\n\n{}\n", layout(&table));
-    }
+    // What the tables share is said once.
+    text.push_str(&list(&legend::general(&tables, &MARKS)));
     text
+}
+
+fn list(lines: &[String]) -> String {
+    let items: String = lines.iter().map(|line| format!("- {}\n", escaped(line))).collect();
+    if items.is_empty() { items } else { format!("{items}\n") }
+}
+
+fn multiverse(multiverse: &Multiverse) -> String {
+    let (ranks, pairs) = (multiverse::ranks(multiverse), multiverse::pairs(multiverse));
+    format!(
+        "### Multiverse: {}\n\n{}\n\nRanks, 1 is best:\n\n{}\n{}:\n\n{}\n",
+        escaped(&multiverse.name()),
+        escaped(&multiverse::summary(multiverse)),
+        grid(&ranks, "--:|"),
+        multiverse::PAIRS,
+        grid(&pairs, "--:|"),
+    )
+}
+
+/// A table of words; `align` is the rule under every column but the first.
+fn grid(grid: &Grid, align: &str) -> String {
+    let line = |cells: &[String]| {
+        let cells: Vec<String> = cells.iter().map(|cell| escaped(cell)).collect();
+        format!("| {} |\n", cells.join(" | "))
+    };
+    let rows: String = grid.rows.iter().map(|row| line(row)).collect();
+    format!("{}|:--|{}\n{rows}", line(&grid.header), align.repeat(grid.header.len() - 1))
 }
 
 fn layout(table: &Table) -> String {
@@ -129,12 +174,13 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{figures, sample};
+    use crate::report::{Size, figures, sample};
 
     #[test]
     fn the_text_of_the_sample() {
-        let report = sample::report();
-        let figures = figures::draw(&report);
+        let mut report = sample::report();
+        report.multiverses = vec![sample::multiverse()];
+        let figures = figures::draw(&report, Size::Page);
         let text = String::from_utf8(Markdown { figures: &figures }.render(&report).unwrap()).unwrap();
         assert_eq!(text, include_str!("sample/report.md"));
     }

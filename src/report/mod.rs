@@ -8,7 +8,9 @@ mod csv;
 mod examples;
 mod figures;
 mod json;
+mod latex;
 mod markdown;
+mod multiverse;
 mod publish;
 mod rows;
 mod table;
@@ -17,14 +19,18 @@ mod terminal;
 #[cfg(test)]
 mod sample;
 
+use std::collections::BTreeSet;
+
 pub use crate::explainers::Role;
-pub use crate::metrics::Direction;
+pub use crate::metrics::{Direction, Family};
 
 use crate::error::Result;
 use crate::stats::Estimate;
 
 pub use collect::collect;
 pub use examples::write_examples;
+pub use figures::Size;
+pub use multiverse::{Multiverse, Pair, Universe};
 pub use publish::write;
 pub use terminal::terminal;
 
@@ -44,6 +50,8 @@ pub struct Report {
     /// What the intervals are, such as "95 % intervals over new trainings (recipe)".
     pub inference: String,
     pub tables: Vec<Group>,
+    /// How the rankings hold where the suite sweeps over choices that are nobody's hypothesis.
+    pub multiverses: Vec<Multiverse>,
     pub pictures: Vec<Gallery>,
     /// What a reader must know: images, counts, failed cells.
     pub notes: Vec<String>,
@@ -63,6 +71,7 @@ pub struct Group {
 /// What is measured: one column of a table, or one figure of curves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measure {
+    pub family: Family,
     pub metric: String,
     pub measure: String,
     pub direction: Direction,
@@ -87,6 +96,18 @@ pub struct Contender {
     pub role: Role,
     /// One per measure of the group, in the same order.
     pub cells: Vec<Cell>,
+    /// What befell its maps, as far as it happened at all.
+    pub flags: Vec<Flag>,
+}
+
+/// How often something befell the units of a metric, such as a constant map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flag {
+    pub metric: String,
+    pub reason: String,
+    pub count: usize,
+    /// The units of all networks.
+    pub of: usize,
 }
 
 /// What one explainer scored on one measure.
@@ -99,11 +120,22 @@ pub enum Cell {
         /// The paired difference to the best control: this contender minus that control.
         against_control: Option<Estimate>,
         beats_control: Option<bool>,
+        /// The paired difference to the best explainer under test, all zeros for that one itself.
+        against_best: Option<Estimate>,
         /// The values of the units where they are few enough to be shown, else empty.
         dots: Vec<f64>,
     },
     /// Points along the measure's axis, in ascending order.
-    Curve(Vec<(f64, Estimate)>),
+    Curve(Vec<Point>),
+}
+
+/// One point of a curve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    pub at: f64,
+    pub estimate: Estimate,
+    /// The values of the units where they are few enough to be shown, else empty.
+    pub dots: Vec<f64>,
 }
 
 /// Example images with their attributions, one column per explainer.
@@ -114,9 +146,17 @@ pub struct Gallery {
     pub title: String,
     /// The explainers' labels, one per map of a row.
     pub columns: Vec<String>,
-    pub rows: Vec<GalleryRow>,
+    pub parts: Vec<GalleryPart>,
     /// How the images were chosen.
     pub note: String,
+}
+
+/// Images that were chosen for one reason.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GalleryPart {
+    /// That reason, in a few words.
+    pub title: String,
+    pub rows: Vec<GalleryRow>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -161,9 +201,20 @@ impl Cell {
             _ => None,
         }
     }
+
+    /// Whether it is the best explainer or not separable from it: the interval of their difference holds 0.
+    fn among_best(&self) -> bool {
+        let Self::Number { against_best: Some(difference), .. } = self else { return false };
+        difference.point == 0.0 || (difference.low <= 0.0 && difference.high >= 0.0)
+    }
 }
 
 impl Group {
+    /// What its metrics ask, in the order of the tables.
+    fn families(&self) -> BTreeSet<Family> {
+        self.measures.iter().map(|measure| measure.family).collect()
+    }
+
     /// The best estimate of a measure among contenders of one role; `None` without a direction or a defined value.
     fn best(&self, measure: usize, role: Role) -> Option<(&str, Estimate)> {
         let direction = self.measures[measure].direction;

@@ -37,13 +37,17 @@ pub fn rows<'a>(report: &'a Report, chosen: impl Fn(&Measure) -> bool) -> Vec<Ro
                 };
                 match cell {
                     Cell::Missing(_) => {}
-                    Cell::Number { estimate, against_control, .. } => {
+                    Cell::Number { estimate, against_control, against_best, .. } => {
                         push("", None, estimate);
-                        if let Some(difference) = against_control {
-                            push(" minus best control", None, difference);
+                        let rivals =
+                            [(" minus best control", against_control), (" minus best explainer", against_best)];
+                        for (suffix, difference) in rivals {
+                            difference.iter().for_each(|difference| push(suffix, None, difference));
                         }
                     }
-                    Cell::Curve(points) => points.iter().for_each(|(at, estimate)| push("", Some(*at), estimate)),
+                    Cell::Curve(points) => {
+                        points.iter().for_each(|point| push("", Some(point.at), &point.estimate));
+                    }
                 }
             }
         }
@@ -89,12 +93,13 @@ mod tests {
         let report = sample::report();
         let rows = rows(&report, |measure| !measure.timing);
         let places: Vec<_> = rows.iter().map(|row| (row.explainer, &*row.measure, row.at)).collect();
-        // Per contender: the area and its difference where there is one, three places of the curve, the hits.
+        // Per contender: the area and its differences where there are any, three places of the curve, the hits.
         assert_eq!(
-            places[..6],
+            places[..7],
             [
                 ("gradient", "area", None),
                 ("gradient", "area minus best control", None),
+                ("gradient", "area minus best explainer", None),
                 ("gradient", "curve", Some(0.0)),
                 ("gradient", "curve", Some(0.5)),
                 ("gradient", "curve", Some(1.0)),
@@ -102,7 +107,7 @@ mod tests {
             ]
         );
         // random lacks its area, input has no difference to itself.
-        assert_eq!(rows.len(), 6 + 6 + 4 + 5);
+        assert_eq!(rows.len(), 8 + 7 + 4 + 5);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use comfy_table::{Attribute, Cell, LineStyle, TableStyle};
 
-use super::table::{DAGGER, Entry, Legend, Marks, Table};
-use super::{Report, Role};
+use super::table::{DAGGER, Entry, Marks, Table, counted, legend};
+use super::{Report, Role, multiverse};
 
 /// Paragraphs wider than this are hard to read.
 const WIDEST_TEXT: usize = 100;
@@ -20,28 +20,30 @@ const CONTROL: &str = "°";
 pub fn terminal(report: &Report, width: Option<u16>, colour: bool) -> String {
     let printer = Printer { width: width.map_or(usize::MAX, usize::from), colour };
     let mut text = String::new();
-    let mut legend: Vec<String> = Vec::new();
+    let mut tables: Vec<Table> = Vec::new();
     printer.paragraph(&mut text, &report.question);
     for group in &report.tables {
         printer.title(&mut text, &format!("{}, {}", group.dataset, group.model));
         printer.paragraph(&mut text, &group.caption);
-        if let Some(table) = Table::of(group, |measure| measure.headline) {
-            text.push('\n');
+        for family in group.families() {
+            let Some(table) = Table::of(group, family, |measure| measure.headline) else { continue };
+            printer.title(&mut text, family.title());
             printer.table(&mut text, &table);
-            let Legend { general, own } = Legend::of(&table, &printer.marks());
-            own.iter().for_each(|line| printer.paragraph(&mut text, line));
-            legend.extend(general);
+            legend::own(&table).iter().for_each(|line| printer.paragraph(&mut text, line));
+            tables.push(table);
         }
+        let counted = counted(group).into_iter();
+        let counted = counted.map(|line| format!("{}: {}: {}.", line.metric, line.reason, line.counts));
+        let multiverses = report.multiverses.iter().filter(|multiverse| multiverse.belongs_to(group));
+        let said: Vec<String> = counted.chain(multiverses.map(multiverse::summary)).collect();
+        if !said.is_empty() {
+            text.push('\n');
+        }
+        said.iter().for_each(|line| printer.paragraph(&mut text, line));
     }
     text.push('\n');
-    // Sentences that several tables share are said once, in the order in which the marks first occur.
-    let mut said: Vec<&String> = Vec::new();
-    for line in &legend {
-        if !said.contains(&line) {
-            said.push(line);
-            printer.paragraph(&mut text, line);
-        }
-    }
+    // What the tables share is said once.
+    legend::general(&tables, &printer.marks()).iter().for_each(|line| printer.paragraph(&mut text, line));
     printer.paragraph(&mut text, &format!("In brackets: {}.", report.inference));
     for note in &report.notes {
         printer.paragraph(&mut text, note);

@@ -2,17 +2,29 @@
 
 use serde_json::Value;
 
+use super::worst::Worst;
 use crate::error::{Error, Result};
 use crate::explainers::Role;
 use crate::plan::{CellId, Plan, Task};
-use crate::report::{Gallery, GalleryRow, Picture};
+use crate::report::{Gallery, GalleryPart, GalleryRow, Picture};
 use crate::store::{Array, Content, Data, Store};
 use crate::suite::Suite;
 
-/// The pictures of one network: a row per image, a column per explainer.
-pub fn gallery(suite: &Suite, plan: &Plan, store: &Store, place: (usize, usize)) -> Result<Option<Gallery>> {
+/// Rows chosen by seed, and rows of the worst decile.
+const TYPICAL: usize = 6;
+const WORST: usize = 3;
+
+/// The pictures of one network: a row per image, a column per explainer; first those chosen by seed, then some of the `worst`.
+pub fn gallery(
+    suite: &Suite,
+    plan: &Plan,
+    store: &Store,
+    place: (usize, usize),
+    worst: Option<Worst>,
+) -> Result<Option<Gallery>> {
     let mut columns = Vec::new();
     let mut rows: Vec<GalleryRow> = Vec::new();
+    let mut ids: Vec<i64> = Vec::new();
     let mut order: Vec<(usize, CellId)> = Vec::new();
     for id in &plan.goals {
         if let Some(Task::Picture(task)) = plan.cell(*id).map(|cell| &cell.task)
@@ -28,6 +40,9 @@ pub fn gallery(suite: &Suite, plan: &Plan, store: &Store, place: (usize, usize))
         let (inputs, maps) = (pictures(&content, "input")?, pictures(&content, "map")?);
         if rows.is_empty() {
             rows = inputs.into_iter().enumerate().map(|(i, input)| row(&content.record, i, input)).collect();
+            if let Some(Array { data: Data::I64(names), .. }) = content.arrays.get("ids") {
+                ids.clone_from(names);
+            }
         }
         columns.push(suite.explainers[explainer].label.clone());
         rows.iter_mut().zip(maps).for_each(|(row, map)| row.maps.push(map));
@@ -38,12 +53,25 @@ pub fn gallery(suite: &Suite, plan: &Plan, store: &Store, place: (usize, usize))
         dataset,
         model,
         columns,
-        rows,
+        parts: parts(rows, &ids, worst),
         note: format!(
-            "The first images of the sample, which is drawn by seed {}; network of training seed {}.",
+            "Typical: the first images of the sample, which is drawn by seed {}; network of training seed {}.",
             suite.seed, suite.model_seeds[0]
         ),
     }))
+}
+
+/// The rows that are shown, by why they were chosen; `ids` names the image of each.
+fn parts(rows: Vec<GalleryRow>, ids: &[i64], worst: Option<Worst>) -> Vec<GalleryPart> {
+    let mut rest = rows.into_iter().zip(ids);
+    let typical = rest.by_ref().take(TYPICAL).map(|(row, _)| row).collect();
+    let mut parts = vec![GalleryPart { title: "typical (drawn by seed)".into(), rows: typical }];
+    if let Some(Worst { images, of }) = worst {
+        let rows = rest.filter(|(_, id)| images.contains(id)).take(WORST).map(|(row, _)| row).collect();
+        parts.push(GalleryPart { title: format!("worst decile of {of}"), rows });
+    }
+    parts.retain(|part| !part.rows.is_empty());
+    parts
 }
 
 fn row(record: &Value, i: usize, mut input: Picture) -> GalleryRow {
@@ -66,4 +94,28 @@ fn pictures(content: &Content, name: &str) -> Result<Vec<Picture>> {
     };
     let picture = |values: &[f32]| Picture { height, width, channels, values: values.to_vec(), boxes: Vec::new() };
     Ok(values.chunks(channels * height * width).map(picture).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn the_worst_stand_apart() {
+        let rows = |count| vec![sample::report().pictures[0].parts[0].rows[0].clone(); count];
+        let split = |count, worst: Option<&[i64]>| {
+            let worst =
+                worst.map(|images| Worst { images: images.iter().copied().collect(), of: "deletion auc".into() });
+            let parts = parts(rows(count), &(0..20).collect::<Vec<_>>(), worst);
+            parts.into_iter().map(|part| (part.title, part.rows.len())).collect::<Vec<_>>()
+        };
+        let typical = |count| ("typical (drawn by seed)".to_string(), count);
+        let worst = |count| ("worst decile of deletion auc".to_string(), count);
+        assert_eq!(split(20, None), [typical(6)]);
+        // Image 2 stands among the typical ones already.
+        assert_eq!(split(20, Some(&[2, 8, 15])), [typical(6), worst(2)]);
+        assert_eq!(split(20, Some(&[8, 9, 10, 11])), [typical(6), worst(3)]);
+        assert_eq!(split(4, Some(&[8])), [typical(4)]);
+    }
 }

@@ -1,19 +1,27 @@
 //! From finished cells to a report: plain arrays in, estimates out. Nothing is computed again.
 
+mod caption;
+mod compare;
 mod gallery;
+mod judge;
+mod lines;
+mod multiverse;
 mod notes;
 mod scores;
+mod worst;
 
-use std::collections::{BTreeMap, BTreeSet};
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Cell, Contender, Group, Measure, Report};
+use super::{Cell, Contender, Flag, Group, Measure, Point, Report};
 use crate::error::Result;
 use crate::explainers::Role;
-use crate::metrics::Direction;
 use crate::plan::{CellId, DataRef, Plan, Task};
-use crate::stats::{Estimate, Inference, Population, Resampler, Sample};
+use crate::stats::{Inference, Population, Resampler};
 use crate::store::{Content, Store};
 use crate::suite::Suite;
 
@@ -22,21 +30,19 @@ use notes::notes;
 use scores::Place;
 pub use scores::{points_of, sample};
 
-/// With this many units or fewer, each of them is shown.
-const FEW: usize = 10;
-
 /// Everything that the finished goals of `plan` say; what did not finish is missing and said to be. `failed` explains why.
 pub fn collect(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<CellId, String>) -> Result<Report> {
     let collected = Collected { suite, scores: scores::read(suite, plan, store)?, inference: inference(suite) };
-    let mut tables = Vec::new();
-    let mut pictures = Vec::new();
+    let (mut tables, mut multiverses, mut pictures) = (Vec::new(), Vec::new(), Vec::new());
     for network in &suite.networks {
         let place = (network.dataset, network.model);
         let trained = read_networks(suite, plan, store, place)?;
         let group = collected.group(place, &trained, failed);
         if !group.measures.is_empty() {
             tables.push(group);
-            pictures.extend(gallery(suite, plan, store, place)?);
+            multiverses.extend(collected.multiverses(place));
+            let worst = worst::worst(suite, &collected.scores, place);
+            pictures.extend(gallery(suite, plan, store, place, worst)?);
         }
     }
     Ok(Report {
@@ -45,6 +51,7 @@ pub fn collect(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<Cell
         analysis: suite.analysis.clone(),
         inference: inference_words(suite),
         tables,
+        multiverses,
         pictures,
         notes: notes(suite, plan, store, failed),
     })
@@ -85,26 +92,21 @@ fn read_networks(suite: &Suite, plan: &Plan, store: &Store, place: (usize, usize
 
 impl Collected<'_> {
     fn group(&self, place: (usize, usize), trained: &[Value], failed: &BTreeMap<CellId, String>) -> Group {
-        let metrics: Vec<usize> = (0..self.suite.metrics.len())
-            .filter(|m| {
-                let table = &self.suite.metrics[*m].value;
-                table.datasets.contains(&place.0) && table.models.contains(&place.1)
-            })
-            .collect();
-        let mut measures = Vec::new();
         let mut columns: Vec<(usize, crate::metrics::Measure)> = Vec::new();
-        for m in metrics {
-            for measure in self.suite.metrics[m].value.metric.method.measures() {
-                measures.push(self.measure(m, &measure));
-                columns.push((m, measure));
+        for (m, metric) in self.suite.metrics.iter().enumerate() {
+            if metric.value.datasets.contains(&place.0) && metric.value.models.contains(&place.1) {
+                columns.extend(metric.value.metric.method.measures().into_iter().map(|measure| (m, measure)));
             }
         }
         let mut contenders: Vec<Contender> = Vec::new();
         for (e, explainer) in self.suite.explainers.iter().enumerate() {
             if columns.iter().any(|(m, _)| self.suite.images_of(*m, place.0, place.1, e).is_some()) {
-                let cells = columns.iter().map(|(m, measure)| self.cell((place.0, place.1, e, *m), measure)).collect();
-                let role = explainer.value.chosen.method.role();
-                contenders.push(Contender { label: explainer.label.clone(), role, cells });
+                contenders.push(Contender {
+                    label: explainer.label.clone(),
+                    role: explainer.value.chosen.method.role(),
+                    cells: columns.iter().map(|(m, measure)| self.cell((place.0, place.1, e, *m), measure)).collect(),
+                    flags: self.flags((place.0, place.1, e)),
+                });
             }
         }
         // Controls last: a reader meets what is under test first.
@@ -113,20 +115,24 @@ impl Collected<'_> {
             Role::Control => 1,
             Role::Oracle => 2,
         });
-        for (c, (m, measure)) in columns.iter().enumerate() {
-            self.compare(&mut contenders, c, measure, (place.0, place.1, *m));
-        }
-        Group {
+        let mut group = Group {
             dataset: self.suite.datasets[place.0].label.clone(),
             model: self.suite.models[place.1].label.clone(),
-            caption: self.caption(place, trained, failed),
-            measures,
+            caption: self.caption(place, trained, &contenders, failed),
+            measures: columns.iter().map(|(m, measure)| self.measure(*m, measure)).collect(),
             contenders,
+        };
+        let classes = self.suite.datasets[place.0].value.described.classes.len();
+        for (c, (m, measure)) in columns.iter().enumerate() {
+            self.compare(&mut group, c, *m, measure, place);
+            group.measures[c].reference_lines = lines::reference_lines(&group, c, measure, classes);
         }
+        group
     }
 
     fn measure(&self, m: usize, measure: &crate::metrics::Measure) -> Measure {
         Measure {
+            family: self.suite.metrics[m].value.metric.method.family(),
             metric: self.suite.metrics[m].label.clone(),
             measure: measure.name.to_string(),
             direction: measure.direction,
@@ -144,104 +150,38 @@ impl Collected<'_> {
             let asked = self.suite.images_of(place.3, place.0, place.1, place.2).is_some();
             return Cell::Missing(if asked { "did not finish" } else { "not asked for" }.to_string());
         };
-        let points = points_of(contents, measure.name);
+        let judged = |point| judge::estimate(&self.inference, contents, measure, point);
         if measure.axis.is_some() {
-            let point = |(p, at): (usize, &f64)| (*at, self.inference.estimate(&sample(contents, measure.name, p)));
-            return Cell::Curve(points.iter().enumerate().map(point).collect());
+            let point = |(index, at)| {
+                let (estimate, dots) = judged(index);
+                Point { at, estimate, dots }
+            };
+            return Cell::Curve(points_of(contents, measure.name).into_iter().enumerate().map(point).collect());
         }
-        let sample = sample(contents, measure.name, 0);
-        let mut estimate = self.inference.estimate(&sample);
-        if measure.timing {
-            // How long it took here, and no claim about other runs.
-            (estimate.low, estimate.high) = (estimate.point, estimate.point);
-        }
-        let units = match self.inference.over {
-            Population::Recipe => sample.network_means(),
-            Population::Model => sample.unit_means(),
-        };
-        let dots = if units.len() <= FEW && !measure.timing { units } else { Vec::new() };
-        Cell::Number { estimate, against_control: None, beats_control: None, dots }
+        let (estimate, dots) = judged(0);
+        Cell::Number { estimate, against_control: None, beats_control: None, against_best: None, dots }
     }
 
-    /// Holds every explainer of a column against the best of the controls that do not see the model.
-    fn compare(
-        &self,
-        contenders: &mut [Contender],
-        column: usize,
-        measure: &crate::metrics::Measure,
-        at: (usize, usize, usize),
-    ) {
-        if measure.direction == Direction::None || measure.axis.is_some() {
-            return;
-        }
-        let index = |label: &str| self.suite.explainers.iter().position(|explainer| explainer.label == label);
-        let sample_of = |label: &str| {
-            let contents = self.scores.get(&(at.0, at.1, index(label)?, at.2))?;
-            Some(sample(contents, measure.name, 0))
-        };
-        let mut best: Option<(f64, Sample)> = None;
-        for control in contenders.iter().filter(|contender| contender.role == Role::Control) {
-            if let (Cell::Number { estimate, .. }, Some(sample)) = (&control.cells[column], sample_of(&control.label))
-                && !estimate.point.is_nan()
-                && best.as_ref().is_none_or(|(held, _)| measure.direction.better(estimate.point, *held))
-            {
-                best = Some((estimate.point, sample));
+    /// What befell the maps of one explainer, in the order of the metrics.
+    fn flags(&self, (dataset, model, explainer): (usize, usize, usize)) -> Vec<Flag> {
+        let mut flags = Vec::new();
+        for (m, metric) in self.suite.metrics.iter().enumerate() {
+            let Some(contents) = self.scores.get(&(dataset, model, explainer, m)) else { continue };
+            let ids = contents.iter().filter_map(|content| content.arrays.get("ids"));
+            let of = ids.map(|ids| ids.shape[0]).sum();
+            let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+            for (reason, count) in contents.iter().filter_map(|content| content.record["flags"].as_object()).flatten() {
+                *counts.entry(reason).or_default() += count.as_u64().unwrap_or(0) as usize;
             }
+            let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+            let metric = &metric.label;
+            flags.extend(counts.map(|(reason, count)| Flag {
+                metric: metric.clone(),
+                reason: reason.to_string(),
+                count,
+                of,
+            }));
         }
-        let Some((_, control)) = best else { return };
-        for contender in contenders.iter_mut().filter(|contender| contender.role == Role::Explainer) {
-            let Some(own) = sample_of(&contender.label) else { continue };
-            let difference = self.inference.difference(&own, &control);
-            if let Cell::Number { against_control, beats_control, .. } = &mut contender.cells[column] {
-                *beats_control = beats(measure.direction, &difference);
-                *against_control = Some(difference);
-            }
-        }
+        flags
     }
-
-    /// What a table's reader has to know about its numbers.
-    fn caption(&self, place: (usize, usize), trained: &[Value], failed: &BTreeMap<CellId, String>) -> String {
-        let seeds = self.suite.model_seeds.len();
-        let accuracies: Vec<f64> = trained.iter().filter_map(|record| record["test_accuracy"].as_f64()).collect();
-        let networks = if seeds == 1 { "1 network".to_string() } else { format!("{seeds} networks") };
-        let accuracy = match (accuracies.iter().copied().reduce(f64::min), accuracies.iter().copied().reduce(f64::max))
-        {
-            (Some(low), Some(high)) if low < high => format!("test accuracy {low:.3} to {high:.3}"),
-            (Some(low), _) => format!("test accuracy {low:.3}"),
-            _ => "not trained".to_string(),
-        };
-        let mut images: Vec<String> = Vec::new();
-        for metric in &self.suite.metrics {
-            let table = &metric.value;
-            if !table.follows && table.datasets.contains(&place.0) && table.models.contains(&place.1) {
-                let text = table.images.shown();
-                if !images.contains(&text) {
-                    images.push(text);
-                }
-            }
-        }
-        let failed = if failed.is_empty() { String::new() } else { format!(" {} cells failed.", failed.len()) };
-        let counts = self.scores.iter().filter(|(at, _)| (at.0, at.1) == place).flat_map(|(_, contents)| contents);
-        let counts: BTreeSet<usize> =
-            counts.filter_map(|content| content.arrays.get("ids")).map(|ids| ids.shape[0]).collect();
-        let counts: Vec<String> = counts.iter().map(usize::to_string).collect();
-        format!(
-            "{networks}, {accuracy}. Images: {} of each network, {}. {}.{failed}",
-            counts.join(" or "),
-            images.join(" / "),
-            inference_words(self.suite)
-        )
-    }
-}
-
-/// Whether the whole interval of a difference lies on the better side of 0; `None` without an interval.
-fn beats(direction: Direction, difference: &Estimate) -> Option<bool> {
-    if difference.low.is_nan() || difference.high.is_nan() {
-        return None;
-    }
-    Some(match direction {
-        Direction::Lower => difference.high < 0.0,
-        Direction::Higher => difference.low > 0.0,
-        Direction::None => return None,
-    })
 }

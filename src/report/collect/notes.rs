@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::config::Settings;
 use crate::explainers::Role;
-use crate::plan::{CellId, Plan};
+use crate::plan::{CellId, Plan, Task};
 use crate::store::Store;
 use crate::suite::Suite;
 
@@ -19,6 +19,18 @@ pub fn notes(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<CellId
         let settings = shown(&row.value.metric.settings);
         (!settings.is_empty()).then(|| format!("{}: {}", row.label, settings.join(", ")))
     });
+    let mut data: Vec<String> = Vec::new();
+    for cell in &plan.cells {
+        if let Task::Train(train) = &cell.task
+            && let Ok(Some(record)) = store.record(cell.id)
+        {
+            let said = record["notes"].as_array().into_iter().flatten().filter_map(|note| note.as_str());
+            let dataset = &suite.datasets[train.dataset].label;
+            data.extend(said.map(|note| format!("{dataset}: {note}")));
+        }
+    }
+    data.sort();
+    data.dedup();
     let failures = failed.iter().map(|(id, error)| {
         let what = plan.cell(*id).map_or_else(|| id.to_string(), |cell| cell.task.describe(suite));
         format!("failed: {what}: {error}")
@@ -28,7 +40,7 @@ pub fn notes(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<CellId
         let all = plan.goals.len();
         format!("{missing} of {all} results are missing; the numbers that they belong to are made of the others")
     });
-    explainers.chain(metrics).chain(missing).chain(failures).collect()
+    explainers.chain(metrics).chain(data).chain(missing).chain(failures).collect()
 }
 
 /// Every setting of a method, defaults too: what changes rankings is always stated.

@@ -1,48 +1,69 @@
-//! One measure's curves: a line and a band per contender, the legend beside them.
+//! One measure's curves: a line per contender with a band, or with dots where the units are few; named values across.
 
-use super::PAGE_WIDTH;
 use super::axis::Axis;
-use super::canvas::{Anchor, Canvas, FAINT, GRID, INK, SMALL_TEXT, Stroke, TEXT, TITLE_TEXT};
+use super::canvas::{Anchor, Canvas, GRID, INK, Stroke, TEXT, TITLE_TEXT};
 use super::palette::{Look, Palette};
-use super::text::{fitted, text_width};
-use crate::report::{Cell, Group, Measure, Role};
-use crate::stats::Estimate;
+use super::text::{draw_note, fitted, text_width};
+use super::{Size, single};
+use crate::report::{Cell, Group, Measure, Point, Role};
 
-const PLOT_HEIGHT: f64 = 210.0;
 const TOP: f64 = 24.0;
 const LEGEND_LINE: f64 = 12.5;
 const SWATCH: f64 = 22.0;
-/// The legend never takes more than this share of the page.
+/// A legend beside the plot never takes more than this share of the page.
 const LEGEND_SHARE: f64 = 0.36;
 const MARKER: f64 = 2.2;
-const REFERENCE: Stroke = Stroke { colour: INK, width: 0.8, dash: Some((1.0, 2.0)) };
+const DOT: f64 = 1.1;
 const BAND_OPACITY: f64 = 0.16;
 const MARKERS_PER_CURVE: usize = 6;
+/// One for each named value, in turn.
+const REFERENCES: [Stroke; 2] = [
+    Stroke { colour: INK, width: 0.8, dash: Some((1.0, 2.0)) },
+    Stroke { colour: INK, width: 0.8, dash: Some((6.0, 2.0)) },
+];
 
 struct Curve<'a> {
     label: &'a str,
     look: Look,
-    points: &'a [(f64, Estimate)],
+    points: &'a [Point],
 }
 
-pub fn draw(group: &Group, index: usize, palette: &Palette, inference: &str) -> String {
+/// A name with the line that it stands for, and a contender's marker.
+struct Name<'a> {
+    text: &'a str,
+    stroke: Stroke,
+    look: Option<Look>,
+}
+
+pub fn draw(group: &Group, index: usize, palette: &Palette, inference: &str, size: Size) -> String {
     let measure = &group.measures[index];
     let (explainers, controls) = curves(group, index, palette);
     let curves = || explainers.iter().chain(&controls);
-    let names = curves().map(|curve| curve.label).chain(measure.reference_lines.iter().map(|(name, _)| name.as_str()));
-    let widest = names.map(|name| text_width(name, TEXT)).fold(0.0, f64::max);
-    let right = PAGE_WIDTH - (widest + SWATCH + 14.0).min(PAGE_WIDTH * LEGEND_SHARE);
+    let references = || measure.reference_lines.iter().zip(REFERENCES.iter().cycle());
+    let names: Vec<Name> = curves()
+        .map(|curve| Name { text: curve.label, stroke: curve.look.stroke, look: Some(curve.look) })
+        .chain(references().map(|((name, _), stroke)| Name { text: name, stroke: *stroke, look: None }))
+        .collect();
+    let page = size.width();
+    let widest = names.iter().map(|name| text_width(name.text, TEXT)).fold(0.0, f64::max) + SWATCH + 4.0;
+    let (right, height) = match size {
+        Size::Page => (page - (widest + 10.0).min(page * LEGEND_SHARE), 210.0),
+        Size::Column => (page - 8.0, 140.0),
+    };
     let points = || curves().flat_map(|curve| curve.points);
-    let heights = points().flat_map(|(_, estimate)| [estimate.point, estimate.low, estimate.high]);
+    let heights = points().flat_map(|Point { estimate, dots, .. }| match dots.as_slice() {
+        [] => vec![estimate.point, estimate.low, estimate.high],
+        dots => dots.to_vec(),
+    });
     let heights = heights.chain(measure.reference_lines.iter().map(|(_, value)| *value));
-    let y = Axis::around(heights, TOP + PLOT_HEIGHT, TOP).padded(0.03);
+    let y = Axis::around(heights, TOP + height, TOP).padded(0.03);
     let marks = y.ticks(5);
     let left = 26.0 + marks.iter().map(|(_, text)| text_width(text, TEXT)).fold(0.0, f64::max);
-    let x = Axis::around(points().map(|(at, _)| *at), left, right).padded(0.01);
+    let x = Axis::around(points().map(|point| point.at), left, right).padded(0.01);
 
-    let mut canvas = Canvas::new(PAGE_WIDTH);
+    let mut canvas = Canvas::new(page);
     let title = format!("{} on {}, {}", measure.name(), group.dataset, group.model);
-    canvas.text((left, 14.0), TITLE_TEXT, Anchor::Left, INK, &title);
+    canvas.text((2.0, 14.0), TITLE_TEXT, Anchor::Left, INK, &fitted(&title, TITLE_TEXT, page - 4.0));
     draw_axes(&mut canvas, &x, &y, &marks, measure);
     // Explainers lie over controls, and all lines over all bands.
     for curve in controls.iter().chain(&explainers) {
@@ -51,13 +72,22 @@ pub fn draw(group: &Group, index: usize, palette: &Palette, inference: &str) -> 
     for (order, curve) in controls.iter().chain(&explainers).enumerate() {
         draw_line(&mut canvas, &x, &y, curve, order);
     }
-    for (_, value) in measure.reference_lines.iter().filter(|(_, value)| value.is_finite()) {
-        canvas.line((x.from, y.place(*value)), (x.to, y.place(*value)), REFERENCE);
+    for ((_, value), stroke) in references().filter(|((_, value), _)| value.is_finite()) {
+        canvas.line((x.from, y.place(*value)), (x.to, y.place(*value)), *stroke);
     }
-    let bottom = draw_legend(&mut canvas, right + 10.0, curves(), &measure.reference_lines);
-    let bottom = bottom.max(TOP + PLOT_HEIGHT + 28.0);
-    canvas.text((left, bottom + 12.0), SMALL_TEXT, Anchor::Left, FAINT, &format!("Bands: {inference}."));
-    canvas.finish(bottom + 18.0)
+    let axes = TOP + height + 28.0;
+    let bottom = match size {
+        Size::Page => {
+            draw_legend(&mut canvas, &names, (right + 10.0, TOP + 4.0), page - right - 10.0, widest).max(axes)
+        }
+        Size::Column => draw_legend(&mut canvas, &names, (2.0, axes + 8.0), page - 2.0, widest),
+    };
+    let note = match points().find(|point| !point.dots.is_empty()) {
+        Some(point) => format!("Dots: {}, at the marked places; too few for bands.", single(point.estimate.covers)),
+        None => format!("Bands: {inference}, point by point."),
+    };
+    let bottom = draw_note(&mut canvas, &note, (2.0, bottom + 10.0), page - 4.0);
+    canvas.finish(bottom + 6.0)
 }
 
 /// The explainers' curves and those of the controls.
@@ -91,14 +121,17 @@ fn draw_axes(canvas: &mut Canvas, x: &Axis, y: &Axis, marks: &[(f64, String)], m
     let unit = if measure.unit.is_empty() { String::new() } else { format!(", {}", measure.unit) };
     let better = measure.direction.words().map_or(String::new(), |words| format!(" ({words})"));
     let label = format!("{}{unit}{better}", measure.name());
+    let label = fitted(&label, TEXT, y.from - y.to + 16.0);
     canvas.upright_text((10.0, (y.from + y.to) / 2.0), TEXT, Anchor::Center, INK, &label);
 }
 
-/// The band between the bounds, broken where they are undefined.
+/// The band between the bounds, broken where they are undefined and where single units are shown instead.
 fn draw_band(canvas: &mut Canvas, x: &Axis, y: &Axis, curve: &Curve) {
-    for part in curve.points.split(|(_, estimate)| !(estimate.low.is_finite() && estimate.high.is_finite())) {
-        let upper = part.iter().map(|(at, estimate)| (x.place(*at), y.place(estimate.high)));
-        let lower = part.iter().rev().map(|(at, estimate)| (x.place(*at), y.place(estimate.low)));
+    let has_band =
+        |point: &Point| point.estimate.low.is_finite() && point.estimate.high.is_finite() && point.dots.is_empty();
+    for part in curve.points.split(|point| !has_band(point)) {
+        let upper = part.iter().map(|point| (x.place(point.at), y.place(point.estimate.high)));
+        let lower = part.iter().rev().map(|point| (x.place(point.at), y.place(point.estimate.low)));
         let outline: Vec<_> = upper.chain(lower).collect();
         if part.len() > 1 {
             canvas.area(&outline, curve.look.stroke.colour, BAND_OPACITY);
@@ -106,41 +139,41 @@ fn draw_band(canvas: &mut Canvas, x: &Axis, y: &Axis, curve: &Curve) {
     }
 }
 
-/// The line through the points, broken where they are undefined, with markers that do not pile up between curves.
+/// The line through the points, broken where they are undefined. Its markers, with the units around them, do not pile up
+/// between curves.
 fn draw_line(canvas: &mut Canvas, x: &Axis, y: &Axis, curve: &Curve, order: usize) {
-    for part in curve.points.split(|(_, estimate)| !estimate.point.is_finite()) {
-        let places: Vec<_> = part.iter().map(|(at, estimate)| (x.place(*at), y.place(estimate.point))).collect();
+    let stroke = curve.look.stroke;
+    for part in curve.points.split(|point| !point.estimate.point.is_finite()) {
+        let place = |point: &Point, value: f64| (x.place(point.at), y.place(value));
+        let places: Vec<_> = part.iter().map(|point| place(point, point.estimate.point)).collect();
         if places.len() > 1 {
-            canvas.polyline(&places, curve.look.stroke);
+            canvas.polyline(&places, stroke);
         }
         let every = (places.len() / MARKERS_PER_CURVE).max(1);
-        for place in places.iter().skip(order % every).step_by(every) {
-            curve.look.draw_marker(canvas, *place, MARKER);
+        for point in part.iter().skip(order % every).step_by(every) {
+            for dot in point.dots.iter().filter(|dot| dot.is_finite()) {
+                canvas.ring(place(point, *dot), DOT, Stroke::solid(stroke.colour, 0.5));
+            }
+            curve.look.draw_marker(canvas, place(point, point.estimate.point), MARKER);
         }
     }
 }
 
-/// The names beside the plot from `left` on; returns where they end.
-fn draw_legend<'a>(
-    canvas: &mut Canvas,
-    left: f64,
-    curves: impl Iterator<Item = &'a Curve<'a>>,
-    reference_lines: &[(String, f64)],
-) -> f64 {
-    let curves = curves.map(|curve| (curve.label, Some(curve.look)));
-    let lines = reference_lines.iter().map(|(name, _)| (name.as_str(), None));
-    let mut middle = TOP + 4.0;
-    for (name, look) in curves.chain(lines) {
-        let swatch = ((left, middle), (left + SWATCH - 4.0, middle));
-        canvas.line(swatch.0, swatch.1, look.map_or(REFERENCE, |look| look.stroke));
-        if let Some(look) = look {
-            look.draw_marker(canvas, ((swatch.0.0 + swatch.1.0) / 2.0, middle), MARKER);
+/// The names in as many columns as fit the width, read downwards; returns where they end.
+fn draw_legend(canvas: &mut Canvas, names: &[Name], (left, top): (f64, f64), width: f64, widest: f64) -> f64 {
+    let columns = ((width / widest) as usize).clamp(1, names.len().max(1));
+    let lines = names.len().div_ceil(columns).max(1);
+    for (index, name) in names.iter().enumerate() {
+        let from = left + (index / lines) as f64 * width / columns as f64;
+        let middle = top + (index % lines) as f64 * LEGEND_LINE;
+        canvas.line((from, middle), (from + SWATCH - 4.0, middle), name.stroke);
+        if let Some(look) = name.look {
+            look.draw_marker(canvas, (from + SWATCH / 2.0 - 2.0, middle), MARKER);
         }
-        let name = fitted(name, TEXT, PAGE_WIDTH - left - SWATCH - 2.0);
-        canvas.text((left + SWATCH, middle + 0.35 * TEXT), TEXT, Anchor::Left, INK, &name);
-        middle += LEGEND_LINE;
+        let text = fitted(name.text, TEXT, width / columns as f64 - SWATCH - 2.0);
+        canvas.text((from + SWATCH, middle + 0.35 * TEXT), TEXT, Anchor::Left, INK, &text);
     }
-    middle
+    top + lines as f64 * LEGEND_LINE - 4.0
 }
 
 #[cfg(test)]
@@ -148,12 +181,12 @@ mod tests {
     use super::*;
     use crate::report::sample;
 
-    fn drawn(change: impl Fn(&mut Vec<(f64, Estimate)>)) -> String {
+    fn drawn(size: Size, change: impl Fn(&mut Vec<Point>)) -> String {
         let mut report = sample::report();
         if let Cell::Curve(points) = &mut report.tables[0].contenders[0].cells[1] {
             change(points);
         }
-        draw(&report.tables[0], 1, &Palette::of(&report), &report.inference)
+        draw(&report.tables[0], 1, &Palette::of(&report), &report.inference, size)
     }
 
     /// Bands; the first contender's lines and markers.
@@ -165,21 +198,30 @@ mod tests {
 
     #[test]
     fn a_band_and_a_line_per_contender() {
-        let svg = drawn(|_| {});
-        // The second line and the fourth marker are the legend's.
-        assert_eq!(counted(&svg), [4, 2, 4]);
-        for text in ["\nfraction removed\n", "\ndeletion curve (lower is better)\n", "\nchance\n", "\nsmoothgrad\n"] {
-            assert!(svg.contains(text), "{text}");
+        for size in [Size::Page, Size::Column] {
+            let svg = drawn(size, |_| {});
+            // The second line and the fourth marker are the legend's.
+            assert_eq!(counted(&svg), [4, 2, 4]);
+            for text in ["fraction removed", "deletion curve (lower is better)", "chance", "smoothgrad"] {
+                assert!(svg.contains(&format!("\n{text}\n")), "{text}");
+            }
         }
     }
 
     #[test]
     fn undefined_points_break_the_line_and_undefined_bounds_the_band() {
-        let svg = drawn(|points| points[1].1.point = f64::NAN);
-        assert_eq!(counted(&svg), [4, 1, 3]);
-        let svg = drawn(|points| points[1].1.low = f64::NAN);
+        let drawn = |change: fn(&mut Vec<Point>)| counted(&drawn(Size::Page, change));
+        assert_eq!(drawn(|points| points[1].estimate.point = f64::NAN), [4, 1, 3]);
+        assert_eq!(drawn(|points| points[1].estimate.low = f64::NAN), [3, 2, 4]);
+        assert_eq!(drawn(Vec::clear), [3, 1, 1]);
+    }
+
+    #[test]
+    fn few_units_are_dots_and_have_no_band() {
+        let svg = drawn(Size::Page, |points| points.iter_mut().for_each(|point| point.dots = vec![0.2, 0.4]));
         assert_eq!(counted(&svg), [3, 2, 4]);
-        let svg = drawn(Vec::clear);
-        assert_eq!(counted(&svg), [3, 1, 1]);
+        // Two units at each of the three points.
+        assert_eq!(svg.matches("r=\"22\"").count(), 6);
+        assert!(svg.contains("Dots: single networks, at"));
     }
 }

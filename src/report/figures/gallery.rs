@@ -1,12 +1,13 @@
 //! Images with their attributions: a row per image, the image first, one column per explainer.
 
-use super::PAGE_WIDTH;
+use super::Size;
 use super::canvas::{Anchor, Canvas, FAINT, INK, RGBColor, SMALL_TEXT, Stroke, TITLE_TEXT};
 use super::pixels;
-use super::text::{text_width, wrapped};
-use crate::report::{Gallery, Picture};
+use super::text::{draw_note, fitted, text_width, wrapped};
+use crate::report::{Gallery, GalleryPart, Picture};
 
-const MAPS_PER_BAND: usize = 9;
+/// Titles of columns cannot be read below this.
+const SMALLEST: f64 = 34.0;
 const GAP: f64 = 3.0;
 const LARGEST: f64 = 64.0;
 const LINE: f64 = 8.0;
@@ -14,16 +15,20 @@ const WIDEST_LABEL: f64 = 52.0;
 const BOX: Stroke = Stroke::solid(RGBColor(230, 159, 0), 1.2);
 const FRAME: Stroke = Stroke::solid(RGBColor(187, 187, 187), 0.4);
 
-pub fn draw(gallery: &Gallery) -> String {
-    let labels = gallery.rows.iter().map(|row| text_width(&row.label, SMALL_TEXT)).fold(0.0, f64::max);
+pub fn draw(gallery: &Gallery, size: Size) -> String {
+    let page = size.width();
+    let rows = gallery.parts.iter().flat_map(|part| &part.rows);
+    let labels = rows.map(|row| text_width(&row.label, SMALL_TEXT)).fold(0.0, f64::max);
     let left = labels.min(WIDEST_LABEL) + 8.0;
-    let bands = gallery.columns.len().div_ceil(MAPS_PER_BAND).max(1);
+    // The image stands before the maps of every band.
+    let most = (((page - left) / (SMALLEST + GAP)) as usize).max(2) - 1;
+    let bands = gallery.columns.len().div_ceil(most).max(1);
     let maps = gallery.columns.len().div_ceil(bands).max(1);
-    let side = ((PAGE_WIDTH - left) / (maps as f64 + 1.0) - GAP).min(LARGEST);
+    let side = ((page - left) / (maps as f64 + 1.0) - GAP).min(LARGEST);
 
-    let mut canvas = Canvas::new(PAGE_WIDTH);
+    let mut canvas = Canvas::new(page);
     let title = format!("{} on {}, {}", gallery.title, gallery.dataset, gallery.model);
-    canvas.text((2.0, 14.0), TITLE_TEXT, Anchor::Left, INK, &title);
+    canvas.text((2.0, 14.0), TITLE_TEXT, Anchor::Left, INK, &fitted(&title, TITLE_TEXT, page - 4.0));
     let at = |column: usize| left + column as f64 * (side + GAP);
     let mut top = 22.0;
     for first in (0..gallery.columns.len().max(1)).step_by(maps) {
@@ -35,22 +40,30 @@ pub fn draw(gallery: &Gallery) -> String {
             let baseline = top - 4.0 - LINE * (lines.len() as f64 - 1.0);
             draw_lines(&mut canvas, (at(column) + side / 2.0, baseline), Anchor::Center, lines);
         }
-        for row in &gallery.rows {
-            let height = side * row.input.height as f64 / row.input.width.max(1) as f64;
-            let lines = wrapped(&row.label, SMALL_TEXT, WIDEST_LABEL);
-            let baseline = top + (height - LINE * (lines.len() as f64 - 1.0)) / 2.0 + 0.35 * SMALL_TEXT;
-            draw_lines(&mut canvas, (left - 5.0, baseline), Anchor::Right, &lines);
-            draw_picture(&mut canvas, &row.input, pixels::input(&row.input), (at(0), top, side, height));
-            let shown = columns.clone().filter_map(|column| row.maps.get(column));
-            for (column, map) in shown.enumerate() {
-                draw_picture(&mut canvas, map, pixels::map(map), (at(column + 1), top, side, height));
+        for part in &gallery.parts {
+            // Alone, a part needs no title: the note says how its images were chosen.
+            if gallery.parts.len() > 1 {
+                canvas.text((at(0), top + SMALL_TEXT), SMALL_TEXT, Anchor::Left, INK, &part.title);
+                top += LINE + 3.0;
             }
-            top += height + GAP;
+            for row in &part.rows {
+                let height = side * row.input.height as f64 / row.input.width.max(1) as f64;
+                let lines = wrapped(&row.label, SMALL_TEXT, WIDEST_LABEL);
+                let baseline = top + (height - LINE * (lines.len() as f64 - 1.0)) / 2.0 + 0.35 * SMALL_TEXT;
+                draw_lines(&mut canvas, (left - 5.0, baseline), Anchor::Right, &lines);
+                draw_picture(&mut canvas, &row.input, pixels::input(&row.input), (at(0), top, side, height));
+                let shown = columns.clone().filter_map(|column| row.maps.get(column));
+                for (column, map) in shown.enumerate() {
+                    draw_picture(&mut canvas, map, pixels::map(map), (at(column + 1), top, side, height));
+                }
+                top += height + GAP;
+            }
+            top += GAP;
         }
-        top += 10.0;
+        top += 7.0;
     }
-    draw_key(&mut canvas, gallery, top);
-    canvas.finish(top + if gallery.note.is_empty() { 14.0 } else { 24.0 })
+    let bottom = draw_key(&mut canvas, gallery, top, page);
+    canvas.finish(bottom + 6.0)
 }
 
 /// Lines of text, the first at a baseline.
@@ -73,24 +86,25 @@ fn draw_picture(canvas: &mut Canvas, picture: &Picture, png: Option<Vec<u8>>, pl
     }
 }
 
-/// What the colours mean, and how the images were chosen.
-fn draw_key(canvas: &mut Canvas, gallery: &Gallery, top: f64) {
+/// What the colours mean, and how the images were chosen; returns where it ends.
+fn draw_key(canvas: &mut Canvas, gallery: &Gallery, top: f64, page: f64) -> f64 {
     const BAR: f64 = 60.0;
     let baseline = top + 6.5;
-    let from = 4.0 + text_width("negative", SMALL_TEXT);
+    let from = 6.0 + text_width("negative", SMALL_TEXT);
     canvas.text((2.0, baseline), SMALL_TEXT, Anchor::Left, FAINT, "negative");
     if let Some(png) = pixels::scale_bar(112) {
-        canvas.image(from + 2.0, top, BAR, 8.0, &png);
+        canvas.image(from, top, BAR, 8.0, &png);
     }
-    canvas.frame(from + 2.0, top, BAR, 8.0, FRAME);
-    let boxes = gallery.rows.iter().any(|row| !row.input.boxes.is_empty());
-    let boxes = if boxes { " Boxes: where the truth lies." } else { "" };
+    canvas.frame(from, top, BAR, 8.0, FRAME);
+    canvas.text((from + BAR + 4.0, baseline), SMALL_TEXT, Anchor::Left, FAINT, "positive");
+    let boxed = |part: &GalleryPart| part.rows.iter().any(|row| !row.input.boxes.is_empty());
+    let boxes = if gallery.parts.iter().any(boxed) { " Boxes: where the truth lies." } else { "" };
     let text = format!(
-        "positive. White is zero; full colour is the {}th percentile of each map's absolute values.{boxes}",
-        pixels::SCALE_PERCENTILE
+        "White is zero; full colour is the {}th percentile of each map's absolute values.{boxes} {}",
+        pixels::SCALE_PERCENTILE,
+        gallery.note
     );
-    canvas.text((from + BAR + 6.0, baseline), SMALL_TEXT, Anchor::Left, FAINT, &text);
-    canvas.text((2.0, top + 18.0), SMALL_TEXT, Anchor::Left, FAINT, &gallery.note);
+    draw_note(canvas, &text, (2.0, baseline + 11.0), page - 4.0)
 }
 
 #[cfg(test)]
@@ -101,18 +115,29 @@ mod tests {
     #[test]
     fn every_picture_and_box_is_drawn() {
         let gallery = &sample::report().pictures[0];
-        let svg = draw(gallery);
+        let svg = draw(gallery, Size::Page);
         // The input, one map and the scale.
         assert_eq!(svg.matches("<image").count(), 3);
         assert_eq!(svg.matches("#E69F00").count(), 1);
         assert!(svg.contains("3, predicted 8") && svg.contains("Images chosen by seed."));
+        assert!(!svg.contains("\ntypical\n"), "alone it needs no title");
+    }
+
+    #[test]
+    fn parts_have_titles() {
+        let mut gallery = sample::report().pictures[0].clone();
+        let worst = GalleryPart { title: "worst decile".into(), ..gallery.parts[0].clone() };
+        gallery.parts.push(worst);
+        let svg = draw(&gallery, Size::Column);
+        assert!(svg.contains("\ntypical\n") && svg.contains("\nworst decile\n"));
+        assert_eq!(svg.matches("<image").count(), 5);
     }
 
     #[test]
     fn nothing_to_show_is_still_a_drawing() {
         let mut gallery = sample::report().pictures[0].clone();
-        gallery.rows.clear();
+        gallery.parts.clear();
         gallery.columns.clear();
-        assert!(draw(&gallery).ends_with("</svg>\n"));
+        assert!(draw(&gallery, Size::Page).ends_with("</svg>\n"));
     }
 }

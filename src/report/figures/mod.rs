@@ -1,24 +1,54 @@
-//! Figures: curves, estimates as points with intervals, and galleries of maps. Each is drawn once, as SVG; PNG and PDF
-//! are made from that text. Timings are left out, so that equal results give equal figures.
+//! Figures: points and bars with intervals, curves, heat maps, and galleries of maps. Each is drawn once, as SVG; PNG and
+//! PDF are made from that text. Timings are left out, so that equal results give equal figures.
 
 mod axis;
+mod bars;
 mod canvas;
 mod curves;
 mod dots;
 mod gallery;
+mod heatmap;
 mod palette;
+mod panels;
 mod pdf;
 mod pixels;
 mod render;
+mod standing;
 mod text;
+mod universes;
 
 use super::{Group, Report};
+use crate::stats::Population;
 use palette::Palette;
 
 pub use render::render;
 
-/// The text width of a page in points (6.5 inches).
-const PAGE_WIDTH: f64 = 468.0;
+/// How wide figures are in print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Size {
+    /// One column of a page of two, 3.3 inches
+    Column,
+    /// The text width of a page, 6.5 inches
+    Page,
+}
+
+impl Size {
+    /// In points.
+    fn width(self) -> f64 {
+        match self {
+            Self::Column => 3.3 * 72.0,
+            Self::Page => 6.5 * 72.0,
+        }
+    }
+}
+
+/// What single units are, for the notes under figures.
+fn single(covers: Population) -> &'static str {
+    match covers {
+        Population::Recipe => "single networks",
+        Population::Model => "single images",
+    }
+}
 
 /// One drawing with where it belongs.
 pub struct Figure {
@@ -36,8 +66,9 @@ impl Figure {
     }
 }
 
-/// All figures of a report, ordered by group: the points, then the curves, then the galleries.
-pub fn draw(report: &Report) -> Vec<Figure> {
+/// All figures of a report, ordered by group: points and bars by family, the standings, the curves, the multiverses, then
+/// the galleries.
+pub fn draw(report: &Report, size: Size) -> Vec<Figure> {
     let palette = Palette::of(report);
     let mut figures: Vec<Figure> = Vec::new();
     let mut add = |dataset: &str, model: &str, name: &str, title: String, svg: String| {
@@ -46,19 +77,39 @@ pub fn draw(report: &Report) -> Vec<Figure> {
     };
     for group in &report.tables {
         let Group { dataset, model, .. } = group;
-        if let Some(svg) = dots::draw(group, &palette, &report.inference) {
-            add(dataset, model, "estimates", format!("Estimates on {dataset}, {model}"), svg);
+        for family in group.families() {
+            let (title, stem) = (family.title(), family.title().to_lowercase());
+            if let Some(svg) = dots::draw(group, family, &palette, &report.inference, size) {
+                add(
+                    dataset,
+                    model,
+                    &format!("{stem}.estimates"),
+                    format!("{title}: estimates on {dataset}, {model}"),
+                    svg,
+                );
+            }
+            if let Some(svg) = bars::draw(group, family, &palette, &report.inference, size) {
+                add(dataset, model, &format!("{stem}.bars"), format!("{title}: bars on {dataset}, {model}"), svg);
+            }
+        }
+        if let Some(svg) = standing::draw(group, size) {
+            add(dataset, model, "standing", format!("Standing on {dataset}, {model}"), svg);
         }
         for (index, measure) in group.measures.iter().enumerate() {
             if group.is_curve(index) && !measure.timing {
                 let name = format!("{}.{}", measure.metric, measure.measure);
-                let svg = curves::draw(group, index, &palette, &report.inference);
+                let svg = curves::draw(group, index, &palette, &report.inference, size);
                 add(dataset, model, &name, format!("{} on {dataset}, {model}", measure.name()), svg);
             }
         }
+        for multiverse in report.multiverses.iter().filter(|multiverse| multiverse.belongs_to(group)) {
+            let title = format!("Multiverse of {} on {dataset}, {model}", multiverse.name());
+            let name = format!("{}.multiverse", multiverse.metric);
+            add(dataset, model, &name, title, universes::draw(multiverse, size));
+        }
     }
     for gallery in &report.pictures {
-        let svg = gallery::draw(gallery);
+        let svg = gallery::draw(gallery, size);
         add(&gallery.dataset, &gallery.model, "gallery", gallery.title.clone(), svg);
     }
     figures

@@ -1,6 +1,6 @@
 //! How wide a text is once drawn, and texts made to fit.
 
-use super::canvas::printable;
+use super::canvas::{Anchor, Canvas, FAINT, SMALL_TEXT, printable};
 use super::render::parse;
 
 /// The width of a text in the unit of its size: that of what is drawn, without space at its ends.
@@ -54,6 +54,31 @@ pub fn wrapped(label: &str, size: f64, width: f64) -> Vec<String> {
     lines.iter().map(|line| fitted(line.trim_end(), size, width)).collect()
 }
 
+/// Words in lines that fit a width; a longer word is shortened.
+pub fn lines(text: &str, size: f64, width: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if text_width(&format!("{line} {word}"), size) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(fitted(word, size, width)),
+        }
+    }
+    lines
+}
+
+/// A remark under a figure, its first line at a baseline; returns the last one.
+pub fn draw_note(canvas: &mut Canvas, text: &str, (left, baseline): (f64, f64), width: f64) -> f64 {
+    const LINE: f64 = 9.0;
+    let lines = lines(text, SMALL_TEXT, width);
+    for (index, line) in lines.iter().enumerate() {
+        canvas.text((left, baseline + index as f64 * LINE), SMALL_TEXT, Anchor::Left, FAINT, line);
+    }
+    baseline + lines.len().saturating_sub(1) as f64 * LINE
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,13 +106,19 @@ mod tests {
         assert_eq!(wrapped("integrated-gradients[steps=16]", 7.0, 40.0), ["integrated-", "gradients", "[steps=16]"]);
     }
 
+    #[test]
+    fn remarks_break_between_words() {
+        assert_eq!(lines("Bands: 95 % intervals.", 7.0, 50.0), ["Bands: 95 %", "intervals."]);
+        assert!(lines("", 7.0, 50.0).is_empty());
+    }
+
     proptest::proptest! {
         #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
 
         #[test]
         fn any_label_is_made_to_fit(label in ".{0,20}") {
             proptest::prop_assert!(text_width(&fitted(&label, 8.0, 40.0), 8.0) <= 40.0);
-            for line in wrapped(&label, 8.0, 40.0) {
+            for line in wrapped(&label, 8.0, 40.0).into_iter().chain(lines(&label, 8.0, 40.0)) {
                 proptest::prop_assert!(text_width(&line, 8.0) <= 40.0);
             }
         }

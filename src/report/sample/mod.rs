@@ -8,22 +8,35 @@ pub fn estimate(point: f64, low: f64, high: f64) -> Estimate {
 }
 
 pub fn number(point: f64, low: f64, high: f64) -> Cell {
-    Cell::Number { estimate: estimate(point, low, high), against_control: None, beats_control: None, dots: Vec::new() }
+    let estimate = estimate(point, low, high);
+    Cell::Number { estimate, against_control: None, beats_control: None, against_best: None, dots: Vec::new() }
 }
 
-fn compared(own: (f64, f64, f64), difference: (f64, f64, f64), beats: bool) -> Cell {
-    let against_control = Some(estimate(difference.0, difference.1, difference.2));
-    let dots = vec![own.1, own.0, own.2];
-    Cell::Number { estimate: estimate(own.0, own.1, own.2), against_control, beats_control: Some(beats), dots }
+/// With its differences to the best control and to the best explainer.
+fn compared(own: (f64, f64, f64), control: (f64, f64, f64), beats: bool, best: (f64, f64, f64)) -> Cell {
+    let of = |(point, low, high)| estimate(point, low, high);
+    Cell::Number {
+        estimate: of(own),
+        against_control: Some(of(control)),
+        beats_control: Some(beats),
+        against_best: Some(of(best)),
+        dots: vec![own.1, own.0, own.2],
+    }
 }
 
 fn curve(values: [f64; 3]) -> Cell {
     let points = values.iter().enumerate();
-    Cell::Curve(points.map(|(step, y)| (step as f64 / 2.0, estimate(*y, y - 0.02, y + 0.02))).collect())
+    let point = |(step, y): (usize, &f64)| Point {
+        at: step as f64 / 2.0,
+        estimate: estimate(*y, y - 0.02, y + 0.02),
+        dots: Vec::new(),
+    };
+    Cell::Curve(points.map(point).collect())
 }
 
-fn measure(metric: &str, measure: &str, direction: Direction, unit: &str) -> Measure {
+fn measure(family: Family, metric: &str, measure: &str, direction: Direction, unit: &str) -> Measure {
     Measure {
+        family,
         metric: metric.into(),
         measure: measure.into(),
         direction,
@@ -38,23 +51,32 @@ fn measure(metric: &str, measure: &str, direction: Direction, unit: &str) -> Mea
 
 /// Two explainers and two controls on an area, its curve, the pointing game and the time it took.
 pub fn group() -> Group {
-    let mut curves = measure("deletion", "curve", Direction::Lower, "");
+    let mut curves = measure(Family::Removal, "deletion", "curve", Direction::Lower, "");
     curves.axis = "fraction removed".into();
     curves.reference_lines = vec![("chance".into(), 0.1)];
-    let mut seconds = measure("cost", "time", Direction::Lower, "s");
+    let mut seconds = measure(Family::Cost, "cost", "time", Direction::Lower, "s");
     seconds.timing = true;
-    let contender =
-        |label: &str, role, cells: [Cell; 4]| Contender { label: label.into(), role, cells: cells.to_vec() };
+    let contender = |label: &str, role, cells: [Cell; 4]| {
+        let constant = Flag { metric: "pointing-game".into(), reason: "constant map".into(), count: 12, of: 300 };
+        let flags = if label == "random" { vec![constant] } else { Vec::new() };
+        Contender { label: label.into(), role, cells: cells.to_vec(), flags }
+    };
     let hits = Estimate { invalid: 2, ..estimate(0.9, 0.85, 0.95) };
-    let hits = Cell::Number { estimate: hits, against_control: None, beats_control: None, dots: Vec::new() };
+    let hits = Cell::Number {
+        estimate: hits,
+        against_control: None,
+        beats_control: None,
+        against_best: Some(estimate(0.0, 0.0, 0.0)),
+        dots: Vec::new(),
+    };
     Group {
         dataset: "digits".into(),
         model: "cnn".into(),
         caption: "100 test images, 3 networks.".into(),
         measures: vec![
-            measure("deletion", "area", Direction::Lower, ""),
+            measure(Family::Removal, "deletion", "area", Direction::Lower, ""),
             curves,
-            measure("pointing-game", "hits", Direction::Higher, ""),
+            measure(Family::Localization, "pointing-game", "hits", Direction::Higher, ""),
             seconds,
         ],
         contenders: vec![
@@ -62,7 +84,7 @@ pub fn group() -> Group {
                 "gradient",
                 Role::Explainer,
                 [
-                    compared((0.172, 0.1675, 0.1765), (-0.008, -0.011, -0.005), true),
+                    compared((0.172, 0.1675, 0.1765), (-0.008, -0.011, -0.005), true, (0.0, 0.0, 0.0)),
                     curve([1.0, 0.3, 0.1]),
                     hits,
                     number(0.0012, 0.0011, 0.0013),
@@ -72,7 +94,7 @@ pub fn group() -> Group {
                 "smoothgrad",
                 Role::Explainer,
                 [
-                    compared((0.176, 0.151, 0.201), (-0.004, -0.02, 0.012), false),
+                    compared((0.176, 0.151, 0.201), (-0.004, -0.02, 0.012), false, (0.004, 0.001, 0.007)),
                     curve([1.0, 0.35, 0.1]),
                     number(0.8, 0.7, 0.9),
                     number(0.06, 0.05, 0.07),
@@ -110,18 +132,49 @@ pub fn report() -> Report {
         analysis: "The gradient does.".into(),
         inference: "95 % intervals over new trainings (recipe)".into(),
         tables: vec![group()],
+        multiverses: Vec::new(),
         pictures: vec![Gallery {
             dataset: "digits".into(),
             model: "cnn".into(),
             title: "Attributions".into(),
             columns: vec!["gradient".into()],
-            rows: vec![GalleryRow {
-                label: "3, predicted 8".into(),
-                input,
-                maps: vec![picture(vec![-1.0, 0.0, 2.0, f32::NAN])],
+            parts: vec![GalleryPart {
+                title: "typical".into(),
+                rows: vec![GalleryRow {
+                    label: "3, predicted 8".into(),
+                    input,
+                    maps: vec![picture(vec![-1.0, 0.0, 2.0, f32::NAN])],
+                }],
             }],
             note: "Images chosen by seed.".into(),
         }],
         notes: vec!["All cells finished.".into()],
     }
+}
+
+/// Three explainers under three imputers; under blur the first two change places.
+pub fn multiverse() -> Multiverse {
+    let universe = |name: &str, points: [f64; 3]| Universe {
+        choices: vec![("imputer".into(), name.into())],
+        estimates: points.map(|point| estimate(point, point - 0.01, point + 0.01)).to_vec(),
+    };
+    let universes =
+        vec![universe("black", [0.2, 0.1, 0.3]), universe("blur", [0.1, 0.2, 0.3]), universe("mean", [0.2, 0.1, 0.3])];
+    let points: Vec<Vec<f64>> =
+        universes.iter().map(|universe| universe.estimates.iter().map(|estimate| estimate.point).collect()).collect();
+    let multiverse = Multiverse {
+        dataset: "digits".into(),
+        model: "cnn".into(),
+        metric: "deletion".into(),
+        measure: "area".into(),
+        direction: Direction::Lower,
+        explainers: ["gradient", "smoothgrad", "ig"].map(String::from).to_vec(),
+        universes,
+        pairs: Vec::new(),
+        left_out: Vec::new(),
+    };
+    multiverse.arranged(|universe, first, second| {
+        let difference = points[universe][first] - points[universe][second];
+        estimate(difference, difference - 0.02, difference + 0.02)
+    })
 }

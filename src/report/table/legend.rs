@@ -4,45 +4,40 @@ use super::digits::UNDEFINED_INTERVAL;
 use super::{DAGGER, Entry, MISSING, Table};
 use crate::report::{Direction, Role};
 
+/// What makes two explainers inseparable.
+const SEPARABLE: &str = "the interval of the paired difference holds 0";
+
+/// What stands beside a number.
+pub const INVALID: &str = "(n invalid)";
+
 /// How a format shows two of the marks, as the start of a sentence.
 pub struct Marks {
     pub best: &'static str,
     pub controls: &'static str,
 }
 
-pub struct Legend {
-    /// The same for every table that has these marks.
-    pub general: Vec<String>,
-    /// About this table's contenders.
-    pub own: Vec<String>,
-}
-
-impl Legend {
-    pub fn of(table: &Table, marks: &Marks) -> Self {
-        Self { general: general(table, marks), own: own(table) }
-    }
-}
-
-fn general(table: &Table, marks: &Marks) -> Vec<String> {
-    let occurs = |mark: fn(&Entry) -> bool| table.rows.iter().flat_map(|row| &row.entries).any(mark);
-    let points = |direction| table.columns.iter().any(|column| column.direction == direction);
+/// The marks that mean the same in all of these tables.
+pub fn general(tables: &[Table], marks: &Marks) -> Vec<String> {
+    let rows = || tables.iter().flat_map(|table| &table.rows);
+    let occurs = |mark: fn(&Entry) -> bool| rows().flat_map(|row| &row.entries).any(mark);
+    let points = |direction| tables.iter().flat_map(|table| &table.columns).any(|column| column.direction == direction);
     let arrows = [
         (points(Direction::Lower), "↓ lower is better"),
         (points(Direction::Higher), "↑ higher is better"),
         (points(Direction::None), "without an arrow neither end is better"),
     ];
     let arrows: Vec<&str> = arrows.into_iter().filter(|(occurs, _)| *occurs).map(|(_, words)| words).collect();
-    let controls = table.rows.iter().any(|row| row.role != Role::Explainer);
+    let controls = rows().any(|row| row.role != Role::Explainer);
     let lines = [
         (true, format!("{}.", arrows.join("; "))),
         (
             occurs(|entry| entry.best),
-            format!("{}: the best explainer of a column, with those that print the same.", marks.best),
+            format!("{}: the best explainer of a column and those not separable from it: {SEPARABLE}.", marks.best),
         ),
         (controls, format!("{}: controls, which do not see the model or see the truth.", marks.controls)),
         (
             occurs(|entry| entry.invalid > 0),
-            "(n invalid): values that are undefined; they are counted and left out.".into(),
+            format!("{INVALID}: values that are undefined; they are counted and left out."),
         ),
         (
             occurs(|entry| entry.interval.as_deref() == Some(UNDEFINED_INTERVAL)),
@@ -56,7 +51,8 @@ fn general(table: &Table, marks: &Marks) -> Vec<String> {
     lines.into_iter().filter(|(occurs, _)| *occurs).map(|(_, line)| line).collect()
 }
 
-fn own(table: &Table) -> Vec<String> {
+/// What is said of this table's contenders alone.
+pub fn own(table: &Table) -> Vec<String> {
     let mut lines = Vec::new();
     let marked = |index: usize| table.rows.iter().any(|row| row.entries[index].unproven);
     let columns = table.columns.iter().enumerate().filter(|(index, _)| marked(*index));
@@ -76,32 +72,31 @@ fn own(table: &Table) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::report::sample::group;
+    use crate::report::{Family, Group};
 
     const MARKS: Marks = Marks { best: "Bold", controls: "Italics" };
 
     #[test]
     fn what_occurs_is_explained_and_nothing_else() {
         let mut group = group();
-        let legend = Legend::of(&Table::of(&group, |measure| measure.headline).unwrap(), &MARKS);
+        let table = |group: &Group, family| Table::of(group, family, |measure| measure.headline).unwrap();
+        let removal = table(&group, Family::Removal);
         assert_eq!(
-            legend.general,
-            [
-                "↓ lower is better; ↑ higher is better.",
-                "Bold: the best explainer of a column, with those that print the same.",
-                "Italics: controls, which do not see the model or see the truth.",
-                "(n invalid): values that are undefined; they are counted and left out.",
-            ]
-        );
-        assert_eq!(
-            legend.own,
+            own(&removal),
             [
                 "†: not shown to beat the best control, by the paired difference (input for deletion area).",
                 "-: the map is constant: random (deletion area).",
             ]
         );
+        let best = format!("Bold: the best explainer of a column and those not separable from it: {SEPARABLE}.");
+        let controls = "Italics: controls, which do not see the model or see the truth.".to_string();
+        let invalid = "(n invalid): values that are undefined; they are counted and left out.".to_string();
+        let both = "↓ lower is better; ↑ higher is better.".to_string();
+        let tables = [removal, table(&group, Family::Localization)];
+        assert_eq!(general(&tables, &MARKS), [both, best, controls, invalid]);
         group.contenders.truncate(1);
-        let legend = Legend::of(&Table::of(&group, |measure| measure.metric == "cost").unwrap(), &MARKS);
-        assert_eq!(legend.general.len(), 2, "{:?}", legend.general);
-        assert!(legend.own.is_empty());
+        let cost = table(&group, Family::Cost);
+        assert!(own(&cost).is_empty());
+        assert_eq!(general(&[cost], &MARKS), ["↓ lower is better."]);
     }
 }

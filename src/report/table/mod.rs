@@ -1,15 +1,17 @@
 //! A group as text: the one place that decides digits, units, what is best and what is marked. The formats only lay
 //! the entries out.
 
+mod counted;
 mod digits;
-mod legend;
+pub mod legend;
 
-use super::{Cell, Direction, Group, Measure, Role};
+use super::{Cell, Direction, Family, Group, Measure, Role};
 use crate::stats::Estimate;
 use digits::Digits;
 
+pub use counted::counted;
 pub use digits::readable_unit;
-pub use legend::{Legend, Marks};
+pub use legend::Marks;
 
 /// Rows of contenders and columns of measures, ready to be laid out.
 pub struct Table {
@@ -26,8 +28,6 @@ pub struct Column {
     pub direction: Direction,
     /// The best control, where there is one.
     control: Option<String>,
-    /// What one of the printed unit is in the measure's own.
-    factor: f64,
 }
 
 pub struct Row {
@@ -43,7 +43,7 @@ pub struct Entry {
     /// `None` where all units are equal.
     pub interval: Option<String>,
     pub invalid: usize,
-    /// The best explainer of the column, or equal to it as printed.
+    /// The best explainer of the column, or not separable from it.
     pub best: bool,
     /// Not shown to beat the best control; carries [`DAGGER`].
     pub unproven: bool,
@@ -53,10 +53,9 @@ pub const DAGGER: &str = "†";
 const MISSING: &str = "-";
 
 impl Table {
-    /// The group's numbers on the measures that `shown` picks; curves belong to the figures. `None` without any.
-    pub fn of(group: &Group, shown: impl Fn(&Measure) -> bool) -> Option<Self> {
-        let picked = |index: &usize| shown(&group.measures[*index]) && !group.is_curve(*index);
-        let measures: Vec<usize> = (0..group.measures.len()).filter(picked).collect();
+    /// The group's numbers on the measures of a family that `shown` picks; curves belong to the figures. `None` without any.
+    pub fn of(group: &Group, family: Family, shown: impl Fn(&Measure) -> bool) -> Option<Self> {
+        let measures = picked(group, |measure| measure.family == family && shown(measure));
         let mut table = Self::build(group, &measures, |_| true, Cell::estimate)?;
         for (column, measure) in measures.into_iter().enumerate() {
             table.mark(group, column, measure);
@@ -64,13 +63,26 @@ impl Table {
         Some(table)
     }
 
-    /// The explainers' paired differences to the best control of each measure. `None` without any.
-    pub fn against_control(group: &Group) -> Option<Self> {
+    /// The explainers' paired differences to the best control of each headline measure of a family. `None` without any.
+    pub fn against_control(group: &Group, family: Family) -> Option<Self> {
         let compared = |index: &usize| {
             group.contenders.iter().any(|contender| contender.cells[*index].against_control().is_some())
         };
-        let measures: Vec<usize> = (0..group.measures.len()).filter(compared).collect();
+        let measures = picked(group, |measure| measure.family == family && measure.headline);
+        let measures: Vec<usize> = measures.into_iter().filter(compared).collect();
         Self::build(group, &measures, |role| role == Role::Explainer, Cell::against_control)
+    }
+
+    /// Which values of which contenders are undefined and left out, in one sentence; `None` without any.
+    pub fn invalid(&self) -> Option<String> {
+        let columns = self.columns.iter().enumerate().filter_map(|(index, column)| {
+            let rows = self.rows.iter().map(|row| (&row.label, row.entries[index].invalid));
+            let rows: Vec<String> =
+                rows.filter(|(_, count)| *count > 0).map(|(label, count)| format!("{label} {count}")).collect();
+            (!rows.is_empty()).then(|| format!("{} {} ({})", column.metric, column.measure, rows.join(", ")))
+        });
+        let columns: Vec<String> = columns.collect();
+        (!columns.is_empty()).then(|| format!("Undefined values, counted and left out: {}.", columns.join("; ")))
     }
 
     fn build(
@@ -99,7 +111,6 @@ impl Table {
                 measure: format!("{}{separator}{unit}", measure.measure),
                 direction: measure.direction,
                 control: group.best(index, Role::Control).map(|(label, _)| label.to_string()),
-                factor,
             });
             for (row, cell) in rows.iter_mut().zip(cells()) {
                 row.entries.push(match pick(cell) {
@@ -120,24 +131,19 @@ impl Table {
 
     /// Marks the best explainers of a column and those not shown to beat its best control.
     fn mark(&mut self, group: &Group, column: usize, measure: usize) {
-        let factor = self.columns[column].factor;
-        let best = group.best(measure, Role::Explainer).map(|(_, estimate)| scaled(&estimate, factor));
-        let equals_best = |estimate: &Estimate| {
-            best.is_some_and(|best| {
-                let digits = Digits::of(&best);
-                digits.write(estimate.point) == digits.write(best.point)
-            })
-        };
         for (row, contender) in self.rows.iter_mut().zip(&group.contenders) {
-            if let (Role::Explainer, Cell::Number { estimate, beats_control, .. }) =
-                (contender.role, &contender.cells[measure])
-            {
-                let entry = &mut row.entries[column];
-                entry.best = equals_best(&scaled(estimate, factor));
-                entry.unproven = *beats_control == Some(false);
-            }
+            let cell = &contender.cells[measure];
+            let entry = &mut row.entries[column];
+            entry.best = cell.among_best();
+            entry.unproven = matches!(cell, Cell::Number { beats_control: Some(false), .. });
         }
     }
+}
+
+/// The measures of numbers that `shown` picks.
+fn picked(group: &Group, shown: impl Fn(&Measure) -> bool) -> Vec<usize> {
+    let picked = |index: &usize| shown(&group.measures[*index]) && !group.is_curve(*index);
+    (0..group.measures.len()).filter(picked).collect()
 }
 
 impl Entry {
@@ -170,60 +176,68 @@ fn scaled(estimate: &Estimate, factor: f64) -> Estimate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample::{group, number};
+    use crate::report::sample::{estimate, group};
 
     fn points(table: &Table, column: usize) -> Vec<(&str, bool, bool)> {
         let entries = table.rows.iter().map(|row| &row.entries[column]);
         entries.map(|entry| (entry.point.as_str(), entry.best, entry.unproven)).collect()
     }
 
+    fn removal(group: &Group) -> Table {
+        Table::of(group, Family::Removal, |measure| measure.headline).unwrap()
+    }
+
     #[test]
     fn marks_of_the_sample() {
-        let table = Table::of(&group(), |measure| measure.headline).unwrap();
         // gradient 0.172 beats input 0.180; smoothgrad has not been shown to; random and input are controls.
         let area = [("0.1720", true, false), ("0.176", false, true), ("-", false, false), ("0.180", false, false)];
-        assert_eq!(points(&table, 0), area);
+        assert_eq!(points(&removal(&group()), 0), area);
     }
 
     #[test]
-    fn equal_as_printed_is_equally_best_and_no_direction_has_no_best() {
+    fn who_is_not_separable_from_the_best_is_among_the_best() {
         let mut group = group();
-        // The half-width 0.020 is written to thousandths, so both print 0.172.
-        group.contenders[0].cells[0] = number(0.1721, 0.152, 0.192);
-        group.contenders[1].cells[0] = number(0.1724, 0.152, 0.192);
-        let best = |group: &Group| {
-            let table = Table::of(group, |measure| measure.headline).unwrap();
-            table.rows.iter().map(|row| row.entries[0].best).collect::<Vec<_>>()
+        let mut among = |low: f64, high: f64| {
+            if let Cell::Number { against_best, .. } = &mut group.contenders[1].cells[0] {
+                *against_best = Some(estimate(0.004, low, high));
+            }
+            removal(&group).rows.iter().map(|row| row.entries[0].best).collect::<Vec<_>>()
         };
-        assert_eq!(best(&group), [true, true, false, false]);
-        group.measures[0].direction = Direction::None;
-        assert_eq!(best(&group), [false; 4]);
+        assert_eq!(among(0.001, 0.007), [true, false, false, false]);
+        assert_eq!(among(-0.001, 0.009), [true, true, false, false]);
+        assert_eq!(among(0.0, 0.008), [true, true, false, false], "an interval that touches 0");
+        assert_eq!(
+            among(f64::NAN, f64::NAN),
+            [true, false, false, false],
+            "one unit separates nothing, and joins nothing"
+        );
     }
 
     #[test]
-    fn equality_is_that_of_the_printed_unit() {
-        let mut group = group();
-        // Four decimals of a second would make these equal; in milliseconds they are not.
-        group.contenders[0].cells[3] = number(0.00121, 0.00120, 0.00122);
-        group.contenders[1].cells[3] = number(0.00124, 0.00123, 0.00125);
-        let table = Table::of(&group, |measure| measure.timing).unwrap();
-        assert_eq!(points(&table, 0)[..2], [("1.210", true, false), ("1.240", false, false)]);
-    }
-
-    #[test]
-    fn an_undefined_value_is_never_best() {
-        let mut group = group();
-        group.contenders[0].cells[0] = number(f64::NAN, f64::NAN, f64::NAN);
-        let table = Table::of(&group, |measure| measure.headline).unwrap();
-        assert_eq!(points(&table, 0)[0], ("NaN", false, false));
-        assert!(table.rows[1].entries[0].best);
+    fn tables_are_divided_by_family() {
+        let group = group();
+        let columns = |family| {
+            let table = Table::of(&group, family, |measure| measure.headline)?;
+            Some(table.columns.into_iter().map(|column| column.metric).collect::<Vec<_>>())
+        };
+        assert_eq!(columns(Family::Removal), Some(vec!["deletion".to_string()]));
+        assert_eq!(columns(Family::Cost), Some(vec!["cost".to_string()]));
+        assert_eq!(columns(Family::CleverHans), None);
     }
 
     #[test]
     fn differences_are_the_explainers() {
-        let table = Table::against_control(&group()).unwrap();
+        let table = Table::against_control(&group(), Family::Removal).unwrap();
         assert_eq!(table.columns.len(), 1);
         assert_eq!(table.rows.iter().map(|row| &*row.label).collect::<Vec<_>>(), ["gradient", "smoothgrad"]);
         assert_eq!(table.rows[0].entries[0].point, "-0.0080");
+    }
+
+    #[test]
+    fn undefined_values_are_named() {
+        let table = Table::of(&group(), Family::Localization, |_| true).unwrap();
+        let words = "Undefined values, counted and left out: pointing-game hits (gradient 2).";
+        assert_eq!(table.invalid().as_deref(), Some(words));
+        assert_eq!(removal(&group()).invalid(), None);
     }
 }

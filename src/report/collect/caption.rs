@@ -1,0 +1,102 @@
+//! What a table's reader has to know about its numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{Collected, inference_words};
+use crate::plan::CellId;
+use crate::report::{Contender, Role};
+
+impl Collected<'_> {
+    pub fn caption(
+        &self,
+        place: (usize, usize),
+        trained: &[Value],
+        contenders: &[Contender],
+        failed: &BTreeMap<CellId, String>,
+    ) -> String {
+        let failed = if failed.is_empty() { String::new() } else { format!(" {} cells failed.", failed.len()) };
+        format!(
+            "{}. {}. {}.{}{failed}",
+            self.networks(trained),
+            self.images(place),
+            inference_words(self.suite),
+            controls(contenders)
+        )
+    }
+
+    /// "3 networks (training seeds 0, 1, 2), test accuracy 0.954 to 0.986"
+    fn networks(&self, trained: &[Value]) -> String {
+        let seeds: Vec<String> = self.suite.model_seeds.iter().map(u64::to_string).collect();
+        let plural = if seeds.len() == 1 { "" } else { "s" };
+        let accuracies = || trained.iter().filter_map(|record| record["test_accuracy"].as_f64());
+        let accuracy = match (accuracies().reduce(f64::min), accuracies().reduce(f64::max)) {
+            (Some(low), Some(high)) if low < high => format!("test accuracy {low:.3} to {high:.3}"),
+            (Some(low), _) => format!("test accuracy {low:.3}"),
+            _ => "not trained".to_string(),
+        };
+        format!("{} network{plural} (training seed{plural} {}), {accuracy}", seeds.len(), seeds.join(", "))
+    }
+
+    /// How many images were explained and how they were chosen; which metric saw which, where they differ.
+    fn images(&self, place: (usize, usize)) -> String {
+        let mut samples: Vec<(String, Vec<&str>)> = Vec::new();
+        for (m, metric) in self.suite.metrics.iter().enumerate() {
+            let table = &metric.value;
+            if table.follows || !table.datasets.contains(&place.0) || !table.models.contains(&place.1) {
+                continue;
+            }
+            let words = format!("{} {}", self.counts(place, m), table.images.shown());
+            match samples.iter_mut().find(|(held, _)| *held == words) {
+                Some((_, metrics)) => metrics.push(&metric.label),
+                None => samples.push((words, vec![&metric.label])),
+            }
+        }
+        let each = if self.suite.model_seeds.len() == 1 { "" } else { "For each: " };
+        let alone = samples.len() == 1;
+        let samples = samples.into_iter().map(|(words, metrics)| match alone {
+            true => words,
+            false => format!("{words} ({})", metrics.join(", ")),
+        });
+        format!("{each}{}", samples.collect::<Vec<_>>().join(" / "))
+    }
+
+    /// How many images a metric saw of a network.
+    fn counts(&self, place: (usize, usize), m: usize) -> String {
+        let contents = self.scores.iter().filter(|(at, _)| (at.0, at.1, at.3) == (place.0, place.1, m));
+        let ids = contents.flat_map(|(_, contents)| contents).filter_map(|content| content.arrays.get("ids"));
+        let counts: BTreeSet<usize> = ids.map(|ids| ids.shape[0]).collect();
+        match (counts.first(), counts.last()) {
+            (Some(low), Some(high)) if low < high => format!("{low} to {high}"),
+            (Some(low), _) => low.to_string(),
+            _ => "no".to_string(),
+        }
+    }
+}
+
+/// The controls by name.
+fn controls(contenders: &[Contender]) -> String {
+    let of = |role: Role, words: &str| {
+        let labels = contenders.iter().filter(|contender| contender.role == role);
+        let labels: Vec<&str> = labels.map(|contender| contender.label.as_str()).collect();
+        if labels.is_empty() { String::new() } else { format!(" {words}: {}.", labels.join(", ")) }
+    };
+    let blind = of(Role::Control, "Controls that do not see the model");
+    format!("{blind}{}", of(Role::Oracle, "Sees the truth"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn controls_are_named_by_what_they_see() {
+        let mut contenders = sample::group().contenders;
+        assert_eq!(controls(&contenders), " Controls that do not see the model: random, input.");
+        contenders[3].role = Role::Oracle;
+        assert_eq!(controls(&contenders), " Controls that do not see the model: random. Sees the truth: input.");
+        assert_eq!(controls(&contenders[..2]), "");
+    }
+}

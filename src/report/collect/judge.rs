@@ -1,0 +1,127 @@
+//! From stored scores to estimates: which values there are, and what each weighs in a mean.
+
+use std::collections::BTreeMap;
+
+use super::scores::sample;
+use crate::metrics::Measure;
+use crate::stats::{Estimate, Inference, Population, Sample};
+use crate::store::{Array, Content, Data};
+
+/// With this many units or fewer, each of them is shown.
+const FEW: usize = 10;
+
+/// The mean at one point of a measure, and the values of its units where they are few.
+pub fn estimate(inference: &Inference, contents: &[Content], measure: &Measure, point: usize) -> (Estimate, Vec<f64>) {
+    let sample = sample(contents, measure.name, point);
+    let sample = if measure.over_classes { balanced(sample, contents) } else { sample };
+    let mut estimate = inference.estimate(&sample);
+    if measure.timing {
+        // How long it took here, and no claim about other runs.
+        (estimate.low, estimate.high) = (estimate.point, estimate.point);
+    }
+    let units = match inference.over {
+        Population::Recipe => sample.network_means(),
+        Population::Model => sample.unit_means(),
+    };
+    let dots = if units.len() <= FEW && !measure.timing { units } else { Vec::new() };
+    (estimate, dots)
+}
+
+/// The mean of `a - b`, paired by network and unit.
+pub fn difference(inference: &Inference, a: &[Content], b: &[Content], measure: &Measure) -> Estimate {
+    let (left, right) = (sample(a, measure.name, 0), sample(b, measure.name, 0));
+    if !measure.over_classes {
+        return inference.difference(&left, &right);
+    }
+    // Weighed as pairs: a unit that is invalid on one side must not weigh on the other.
+    let difference = balanced(left.minus(&right), a);
+    let zero = |network: &Vec<(u64, f64)>| network.iter().map(|(id, _)| (*id, 0.0)).collect();
+    let zeros = Sample { networks: difference.networks.iter().map(zero).collect() };
+    inference.difference(&difference, &zeros)
+}
+
+/// The values of each network times N / (K n): with N valid values in K classes, n of them in the value's own class, their
+/// mean is the mean over the classes of each class's mean.
+fn balanced(mut sample: Sample, contents: &[Content]) -> Sample {
+    for (network, content) in sample.networks.iter_mut().zip(contents) {
+        let labels = labels(content);
+        let mut sizes: BTreeMap<Option<i64>, usize> = BTreeMap::new();
+        for (id, _) in network.iter().filter(|(_, value)| value.is_finite()) {
+            *sizes.entry(labels.get(id).copied()).or_default() += 1;
+        }
+        let (valid, classes) = (sizes.values().sum::<usize>() as f64, sizes.len() as f64);
+        for (id, value) in network {
+            if let Some(size) = sizes.get(&labels.get(id).copied()) {
+                *value *= valid / (classes * *size as f64);
+            }
+        }
+    }
+    sample
+}
+
+/// The class of each unit.
+fn labels(content: &Content) -> BTreeMap<u64, i64> {
+    match (content.arrays.get("ids"), content.arrays.get("labels")) {
+        (Some(Array { data: Data::I64(ids), .. }), Some(Array { data: Data::I64(labels), .. })) => {
+            ids.iter().map(|id| *id as u64).zip(labels.iter().copied()).collect()
+        }
+        _ => BTreeMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::metrics::Direction;
+    use crate::stats::Resampler;
+
+    fn content(values: &[f64], labels: &[i64]) -> Content {
+        let integers = |values: Vec<i64>| Array { shape: vec![values.len()], data: Data::I64(values) };
+        let values = Array { shape: vec![values.len(), 1], data: Data::F64(values.to_vec()) };
+        Content {
+            record: json!({ "measures": [{ "name": "hit", "at": [0.0] }] }),
+            arrays: BTreeMap::from([
+                ("ids".into(), integers((0..labels.len() as i64).collect())),
+                ("labels".into(), integers(labels.to_vec())),
+                ("values.hit".into(), values),
+            ]),
+        }
+    }
+
+    const MEASURE: Measure = Measure::new("hit", Direction::Higher, 0.01);
+    const LABELS: [i64; 4] = [0, 0, 0, 1];
+
+    fn inference() -> Inference {
+        Inference { over: Population::Model, alpha: 0.05, resampler: Resampler::new(0) }
+    }
+
+    #[test]
+    fn every_class_weighs_the_same() {
+        let scores = [content(&[1.0, 1.0, 0.0, 0.0], &LABELS)];
+        // Class 0 hits 2 of 3, class 1 none of 1: (2/3 + 0) / 2 = 1/3; over images 2 of 4.
+        let point = |measure: &Measure| estimate(&inference(), &scores, measure, 0).0.point;
+        assert!((point(&MEASURE.over_classes()) - 1.0 / 3.0).abs() < 1e-12);
+        assert_eq!(point(&MEASURE), 0.5);
+    }
+
+    #[test]
+    fn invalid_values_weigh_nothing_and_are_counted() {
+        // Class 0: 1 of 2 valid; class 1 has no valid value, so there is one class.
+        let scores = [content(&[1.0, f64::NAN, 0.0, f64::NAN], &LABELS)];
+        let (estimate, _) = estimate(&inference(), &scores, &MEASURE.over_classes(), 0);
+        assert_eq!((estimate.point, estimate.invalid, estimate.n), (0.5, 2, 2));
+    }
+
+    #[test]
+    fn differences_are_weighed_as_pairs() {
+        let a = [content(&[1.0, 1.0, f64::NAN, 0.5], &LABELS)];
+        let b = [content(&[0.0, 1.0, 0.0, 0.0], &LABELS)];
+        // Valid on both sides: class 0 differs by 1 and 0, class 1 by 0.5: (1/2 + 1/2) / 2.
+        let measure = MEASURE.over_classes();
+        let there = difference(&inference(), &a, &b, &measure);
+        assert!((there.point - 0.5).abs() < 1e-12 && there.invalid == 1);
+        assert_eq!(difference(&inference(), &b, &a, &measure).point, -there.point);
+    }
+}
