@@ -28,7 +28,7 @@ pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference")
 }
 
-fn reference(name: &str) -> Tensor {
+pub fn reference(name: &str) -> Tensor {
     let tensor = TensorFile::open(&folder().join("lenet.reference.safetensors")).unwrap().tensor(name).unwrap();
     if tensor.kind() == Kind::Float { tensor.to_kind(Kind::Double) } else { tensor }
 }
@@ -68,7 +68,7 @@ pub fn statistics() -> Statistics {
     Statistics { mean: Tensor::from_slice(&[0.1]) }
 }
 
-fn assert_close(what: &str, ours: &Tensor, theirs: &Tensor) {
+pub fn assert_close(what: &str, ours: &Tensor, theirs: &Tensor) {
     assert_eq!(ours.size(), theirs.size(), "{what}");
     let apart = (ours - theirs).abs().max().double_value(&[]);
     let largest = theirs.abs().max().double_value(&[]);

@@ -103,8 +103,11 @@ impl Estimate {
                 let available = if explain.images.split == SplitName::Test { described.test } else { described.train };
                 let images =
                     explain.images.count.min(available).saturating_sub(explain.block * BLOCK).min(BLOCK) as u64;
-                self.passes +=
-                    if method.role() == crate::explainers::Role::Explainer { images * method.rows() as u64 } else { 0 };
+                self.passes += if method.role() == crate::explainers::Role::Explainer {
+                    images * method.rows(&described.shape) as u64
+                } else {
+                    0
+                };
                 self.bytes += images * elements * 4;
             }
             Task::Score(score) => {
@@ -114,7 +117,7 @@ impl Estimate {
                 self.passes += images * rows;
                 self.bytes += images * 8 * (rows + 2);
             }
-            Task::Picture(_) => self.bytes += 6 * elements * 8,
+            Task::Picture(picture) => self.bytes += picture.images.count.min(64) as u64 * elements * 8,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! # Definition
-//! Images of another dataset as objects on a larger canvas, with objects of other classes beside them. The class of an
-//! image is that of its one object at full contrast; distractors are dimmed to `contrast` and never of that class, so
-//! what decides is the brightest object. Objects do not overlap: the canvas is divided into square cells that hold the
+//! Images of another dataset as objects on a larger canvas, with objects of other classes beside them; one object decides the
+//! class of the image. With `label = "brightest"` it is the one at full contrast, and distractors of any other class are
+//! dimmed; with `label = "kind"` the first half of the classes are those of images and the objects of the other half distract,
+//! as bright as the one that counts, so that only who can read them knows where to look. Objects do not overlap: the canvas is divided into square cells that hold the
 //! largest of them, each object has a cell of its own, drawn at random, and lies anywhere within it. The pixels of an
 //! object are those that are not black; they cover the background. The truth is the object's pixels, and as box the
 //! smallest that holds them.
@@ -10,8 +11,8 @@
 //! - `of` ("digits"): the dataset of the objects, training images for training, test images for testing.
 //! - `size` (twice the objects' longer side, as scaled): side of the canvas.
 //! - `scale` ([1, 1]): how many times larger objects are made, each by a factor drawn between the two, bilinearly.
-//! - `distractors` (1), `contrast` (0.5): how many objects of other classes, and what their brightness is multiplied
-//!   by.
+//! - `label` ("brightest"): "brightest" or "kind", see above.
+//! - `distractors` (1), `contrast` (0.5, of "kind" 1): how many objects distract, and what their brightness is multiplied by.
 //! - `background` ("black"): "black", or "texture": grey blotches of brightness up to 0.3, drawn independently of the
 //!   class.
 //! - `train` (2000), `test` (500), `seed` (0): how many images, and which.
@@ -37,12 +38,12 @@ use super::truth::Truth;
 use super::{Described, Source};
 use crate::catalogue::Entry;
 use crate::config::Section;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::noise::Noise;
 
 pub const ENTRY: Entry<dyn Source> = Entry {
     name: "canvas",
-    summary: "objects of another dataset on a larger canvas, with distractors: the brightest decides the class",
+    summary: "objects of another dataset on a larger canvas, with distractors: one of them decides the class",
     reference: "after Zhang et al. 2016; Yang and Kim 2019",
     revision: 1,
     source: concat!(include_str!("canvas.rs"), include_str!("objects.rs"), include_str!("planted/texture.rs")),
@@ -54,9 +55,18 @@ struct Canvas {
     objects: Objects,
     size: Option<usize>,
     scale: [f64; 2],
+    label: Label,
     distractors: usize,
     contrast: f64,
     background: Background,
+}
+
+/// What tells the object that decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Label {
+    Brightest,
+    /// Its class is of the first half.
+    Kind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,10 +92,14 @@ impl Canvas {
         let scale = section.get_if("scale", vec![1.0, 1.0], ordered, "a list [low, high] of factors from 0.1 to 16");
         let backgrounds = [("black", Background::Black), ("texture", Background::Texture)];
         let (size, distractors) = (section.optional("size"), section.get("distractors", 1));
-        let contrast = section.get_if("contrast", 0.5, |&c| 0.0 < c && c < 1.0, "a number between 0 and 1");
+        let label = section.choice("label", "brightest", &[("brightest", Label::Brightest), ("kind", Label::Kind)]);
+        let contrast = match label {
+            Label::Brightest => section.get_if("contrast", 0.5, |&c| 0.0 < c && c < 1.0, "a number between 0 and 1"),
+            Label::Kind => section.get_if("contrast", 1.0, |&c| 0.0 < c && c <= 1.0, "a number above 0 and at most 1"),
+        };
         let background = section.choice("background", "black", &backgrounds);
         let objects = Objects::read(section)?;
-        let canvas = Self { objects, size, scale: [scale[0], scale[1]], distractors, contrast, background };
+        let canvas = Self { objects, size, scale: [scale[0], scale[1]], label, distractors, contrast, background };
         if let Some(of) = canvas.objects.described()
             && let Err(misfit) = canvas.compose(of)
         {
@@ -101,7 +115,13 @@ impl Canvas {
             return Err(Misfit { key: "distractors", message, expected: "0".to_string() });
         }
         let side = self.cells(&of.shape)?.side;
-        self.objects.compose(of, (side, side))
+        let classes = of.classes[..self.deciding(of.classes.len())].to_vec();
+        self.objects.compose(Described { classes, ..of }, (side, side))
+    }
+
+    /// How many of the objects' classes, from the first on, are classes of images.
+    fn deciding(&self, classes: usize) -> usize {
+        if self.label == Label::Kind { classes.div_ceil(2) } else { classes }
     }
 
     /// The canvas for objects of this shape [C, H, W].
@@ -131,7 +151,8 @@ impl Canvas {
             }
         };
         let masks = Tensor::f_zeros([count as i64, side, side], (Kind::Bool, Device::Cpu))?;
-        let targets = part.order();
+        let deciding = self.deciding(part.classes) as i64;
+        let targets = part.order(|label| label < deciding)?;
         let others = self.others(&part, &targets)?;
         for image in 0..count {
             let draws = noise.purpose("place").index(image as u64);
@@ -153,17 +174,25 @@ impl Canvas {
         Ok(Split::new(images, labels, Some(Truth::from_masks(masks)?)))
     }
 
-    /// The distractors of each image: objects of any class but its own, all equally likely.
+    /// The distractors of each image, all equally likely: objects of any class but its own, or of those that decide nothing.
     fn others(&self, part: &Part, targets: &[usize]) -> Result<Vec<Vec<usize>>> {
         if self.distractors == 0 {
             return Ok(vec![Vec::new(); targets.len()]);
         }
         part.by_class(2)?;
         let labels = &part.objects.labels;
+        let deciding = self.deciding(part.classes) as i64;
+        if self.label == Label::Kind && labels.iter().all(|label| *label < deciding) {
+            return Err(Error::new(format!("no object to {} with is of a class that distracts", part.word)));
+        }
         let draw = |(image, &target): (usize, &usize)| {
             let draws = part.noise.purpose("distractor").index(image as u64);
             let any = (0..).map(|counter| draws.below(counter, labels.len() as u64) as usize);
-            any.filter(|&other| labels[other] != labels[target]).take(self.distractors).collect()
+            let distracts = |&other: &usize| match self.label {
+                Label::Brightest => labels[other] != labels[target],
+                Label::Kind => labels[other] >= deciding,
+            };
+            any.filter(distracts).take(self.distractors).collect()
         };
         Ok(targets.iter().enumerate().map(draw).collect())
     }
@@ -220,7 +249,7 @@ impl Source for Canvas {
     }
 
     fn load(&self, data: &DataFolder) -> Result<Dataset> {
-        self.describe(data)?;
-        self.objects.load(data, "canvas", |part| self.split(part))
+        let Described { classes, .. } = self.describe(data)?;
+        Ok(Dataset { classes, ..self.objects.load(data, "canvas", |part| self.split(part))? })
     }
 }

@@ -81,7 +81,7 @@ impl CleverHans {
             Section::parse("", "use = 'digits'\nscale = 2").ok().and_then(|of| super::choose(&of))
         };
         let cue = section.choice("cue", "patch", &Cue::NAMES);
-        let fits = |size: &usize| (1..=1024).contains(size) && (cue != Cue::Mark || size % 4 == 0);
+        let fits = |size: &usize| (1..=1024).contains(size) && (cue != Cue::Mark || size.is_multiple_of(4));
         let expected = if cue == Cue::Mark { "a multiple of 4 up to 1024" } else { "an integer from 1 to 1024" };
         let share =
             |key, default| section.get_if(key, default, |share| (0.0..=1.0).contains(share), "a share from 0 to 1");

@@ -94,11 +94,20 @@ pub struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// `count` objects in random order, each as often as any other to within one.
-    pub fn order(&self) -> Vec<usize> {
+    /// `count` objects with labels that are `wanted`, in random order, each as often as any other to within one.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn order(&self, wanted: impl Fn(i64) -> bool) -> Result<Vec<usize>> {
+        let objects: Vec<usize> =
+            (0..self.objects.len()).filter(|&object| wanted(self.objects.labels[object])).collect();
+        if objects.is_empty() {
+            return Err(Error::new(format!("there are no objects to {} with", self.word)));
+        }
         let order = self.noise.purpose("order");
-        let rounds = self.count.div_ceil(self.objects.len()) as u64;
-        (0..rounds).flat_map(|round| order.index(round).permutation(self.objects.len())).take(self.count).collect()
+        let rounds = self.count.div_ceil(objects.len()) as u64;
+        let places = (0..rounds).flat_map(|round| order.index(round).permutation(objects.len()));
+        Ok(places.map(|place| objects[place]).take(self.count).collect())
     }
 
     /// The objects of each class.

@@ -101,7 +101,7 @@ impl Explainer for IntegratedGradients {
         Access::Gradients
     }
 
-    fn rows(&self) -> usize {
+    fn rows(&self, _: &[i64]) -> usize {
         match self.steps {
             Steps::Fixed(steps) => steps,
             Steps::Auto => FIRST,

@@ -10,19 +10,31 @@ use crate::catalogue::{Chosen, Entry};
 use crate::config::Section;
 use crate::error::Result;
 
+mod blur;
 mod center;
+mod coalitions;
 mod constant;
 mod control;
 mod edges;
+mod feature_ablation;
 mod gradient;
 mod input;
 mod input_x_gradient;
 mod integrated_gradients;
+mod kernel_shap;
+mod label_leak;
+mod lime;
 mod map;
+mod occlusion;
 mod oracle;
+mod perturb;
 mod precomputed;
 mod random;
+mod rise;
 mod scene;
+mod segments;
+mod shapley;
+mod shapley_sampling;
 mod smoothgrad;
 
 pub use map::{Channels, Map, Sign};
@@ -95,8 +107,8 @@ pub trait Explainer: Send + Sync {
         Map::default()
     }
 
-    /// Rows of model input that one example expands to: for chunking, and for the estimate of the cost.
-    fn rows(&self) -> usize {
+    /// Rows of model input that one example of `shape` [C, H, W] expands to: for chunking, and for the estimate of the cost.
+    fn rows(&self, _shape: &[i64]) -> usize {
         1
     }
 
@@ -116,12 +128,21 @@ pub const ALL: &[Entry<dyn Explainer>] = &[
     input_x_gradient::ENTRY,
     integrated_gradients::ENTRY,
     smoothgrad::ENTRY,
+    occlusion::ENTRY,
+    feature_ablation::ENTRY,
+    rise::ENTRY,
+    lime::ENTRY,
+    kernel_shap::ENTRY,
+    shapley::ENTRY,
+    shapley_sampling::ENTRY,
+    blur::ENTRY,
     precomputed::ENTRY,
     random::ENTRY,
     edges::ENTRY,
     center::ENTRY,
     input::ENTRY,
     constant::ENTRY,
+    label_leak::ENTRY,
     oracle::ENTRY,
 ];
 

@@ -71,9 +71,9 @@ impl Explainer for SmoothGrad {
         }
     }
 
-    fn rows(&self) -> usize {
+    fn rows(&self, shape: &[i64]) -> usize {
         // Wrapped in one another a few times, they multiply beyond any number.
-        self.samples.saturating_mul(self.of.rows())
+        self.samples.saturating_mul(self.of.rows(shape))
     }
 
     fn needs_truth(&self) -> bool {
@@ -87,7 +87,7 @@ impl Explainer for SmoothGrad {
     fn explain(&self, on: &Scene) -> Result<Attribution> {
         let noise = on.noise.purpose("smoothgrad");
         let shape = on.x.size();
-        let sums = on.sum_over_draws(self.samples, self.of.rows(), |part, draws| {
+        let sums = on.sum_over_draws(self.samples, self.of.rows(&on.x.size()[1..]), |part, draws| {
             let range = part.x.f_amax([1, 2, 3], true)? - part.x.f_amin([1, 2, 3], true)?;
             let count = draws.len() as i64;
             let mut noisy = noise.normal_draws(&part.ids, draws, &shape[1..], part.x.kind(), part.x.device())?;

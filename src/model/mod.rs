@@ -4,17 +4,20 @@ pub mod evaluate;
 pub mod graph;
 pub mod init;
 pub mod layers;
+mod memo;
 pub mod ops;
 pub mod train;
 pub mod weights;
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 pub use graph::{Arg, Graph, Hook, Node, Role, WeightSpec};
+pub use memo::Memo;
 pub use ops::{Mode, Op};
 
 use crate::error::{Error, Result};
@@ -55,6 +58,7 @@ pub struct Model {
     weights: Vec<Tensor>,
     activation_bytes: u64,
     passes: Cell<Passes>,
+    memory: Option<memo::Memory>,
 }
 
 impl Model {
@@ -70,7 +74,7 @@ impl Model {
         }
         let weights: Vec<Tensor> = weights.iter().map(|weight| weight.f_detach()).collect::<Result<_, _>>()?;
         let numbers: i64 = graph.shapes()?.iter().map(|shape| shape.iter().product::<i64>()).sum();
-        let model = Self { graph, weights, activation_bytes: 0, passes: Cell::default() };
+        let model = Self { graph, weights, activation_bytes: 0, passes: Cell::default(), memory: None };
         let activation_bytes = numbers as u64 * model.options().0.elt_size_in_bytes() as u64;
         Ok(Self { activation_bytes, ..model })
     }
@@ -78,7 +82,19 @@ impl Model {
     /// The same network for another thread; counts its passes from nothing.
     pub fn shallow_copy(&self) -> Self {
         let weights = self.weights.iter().map(Tensor::shallow_clone).collect();
-        Self { graph: self.graph.clone(), weights, activation_bytes: self.activation_bytes, passes: Cell::default() }
+        Self {
+            graph: self.graph.clone(),
+            weights,
+            activation_bytes: self.activation_bytes,
+            passes: Cell::default(),
+            memory: self.memory.as_ref().map(memo::Memory::shallow_copy),
+        }
+    }
+
+    /// The same network, whose [`Model::shared_scores`] are shared through this memo.
+    pub fn remembering(self, memo: Arc<Memo>) -> Result<Self> {
+        let memory = memo::Memory::new(memo, &self.graph, &self.weights)?;
+        Ok(Self { memory: Some(memory), ..self })
     }
 
     /// The same network on another device or in another precision.
@@ -118,16 +134,39 @@ impl Model {
     /// The logits while a hook sees, and may replace, what each node gives; see [`Graph::run`].
     pub fn logits_with(&self, x: &Tensor, hook: &mut Hook) -> Result<Tensor> {
         let logits = self.graph.run(&self.weights, x, Mode::Eval, hook)?;
-        let rows = x.size()[0] as u64;
+        self.count_forward(x.size()[0] as u64);
+        Ok(logits)
+    }
+
+    fn count_forward(&self, rows: u64) {
         let Passes { forward, backward, peak_bytes } = self.passes.get();
         let peak_bytes = peak_bytes.max(rows * self.activation_bytes);
         self.passes.set(Passes { forward: forward + rows, backward, peak_bytes });
-        Ok(logits)
     }
 
     /// The score, `[B]`, of each example's target class (`[B]`, int64).
     pub fn scores(&self, x: &Tensor, target: &Tensor, score: Score) -> Result<Tensor> {
         score.of(&self.logits(x)?, target)
+    }
+
+    /// The same as `scores`, for batches that others may ask about too: where there is a memo, what it knows is not computed
+    /// again. Counts as if it were, so that costs do not depend on who came first.
+    pub fn shared_scores(&self, x: &Tensor, target: &Tensor, score: Score) -> Result<Tensor> {
+        let Some(memory) = &self.memory else { return self.scores(x, target, score) };
+        let Some(question) = memory.question(x, target, score)? else { return self.scores(x, target, score) };
+        if let Some(scores) = memory.recall(&question) {
+            self.count_forward(x.size()[0] as u64);
+            return Ok(scores);
+        }
+        let start = Instant::now();
+        let scores = self.scores(x, target, score)?;
+        memory.keep(question, &scores, start.elapsed());
+        Ok(scores)
+    }
+
+    /// What it took others to compute what `shared_scores` recalled so far.
+    pub fn spared(&self) -> Duration {
+        self.memory.as_ref().map_or(Duration::ZERO, memo::Memory::spared)
     }
 
     /// The gradient of each example's score with respect to the example, like `x`.

@@ -9,9 +9,13 @@ macro_rules! sources {
 
 /// Every file whose code decides the numbers of more than one method. A test holds this list against the folders.
 const SOURCES: &[(&str, &str)] = sources![
+    "explainers/coalitions.rs",
     "explainers/control.rs",
     "explainers/map.rs",
+    "explainers/perturb.rs",
     "explainers/scene.rs",
+    "explainers/segments.rs",
+    "explainers/segments/slic.rs",
     "model/evaluate.rs",
     "model/graph.rs",
     "model/init.rs",
@@ -19,6 +23,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "model/layers/kinds.rs",
     "model/layers/mod.rs",
     "model/layers/names.rs",
+    "model/memo.rs",
     "model/mod.rs",
     "model/ops/apply.rs",
     "model/ops/mod.rs",
@@ -76,10 +81,14 @@ mod tests {
         let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let mut wanted = vec![
             "noise.rs".to_string(),
+            "explainers/coalitions.rs".to_string(),
             "explainers/control.rs".to_string(),
             "explainers/map.rs".to_string(),
+            "explainers/perturb.rs".to_string(),
             "explainers/scene.rs".to_string(),
+            "explainers/segments.rs".to_string(),
         ];
+        files(&src.join("explainers/segments"), &mut wanted);
         files(&src.join("model"), &mut wanted);
         files(&src.join("run/perform"), &mut wanted);
         wanted.sort();

@@ -81,6 +81,9 @@ pub struct Measure {
     pub unit: String,
     /// Whether it stands in the main table.
     pub headline: bool,
+    /// Whether it is one of so many variants that tables and figures leave it to the multiverse; its rows are written all the
+    /// same.
+    pub variant: bool,
     /// Whether it differs from run to run; such numbers stay out of the files that are compared.
     pub timing: bool,
     /// What the first number of a curve's points is, such as "fraction removed".

@@ -31,6 +31,13 @@ pub struct Labelled<T> {
     pub value: T,
 }
 
+impl<T> Labelled<T> {
+    /// The label without what a sweep appended.
+    pub fn base(&self) -> &str {
+        self.label.strip_suffix(self.sweep.as_str()).unwrap_or(&self.label)
+    }
+}
+
 #[derive(Clone)]
 pub struct Suite {
     /// The file's name without `.toml`: names the report.

@@ -86,7 +86,7 @@ fn distractors_are_never_of_the_class() {
     let (canvas, _) = read("distractors = 5\nsize = 24");
     let (canvas, digits) = (canvas.unwrap(), digits());
     let part = Part { objects: &digits.test, count: 100, noise: Noise::new(3), classes: 10, word: "test" };
-    let targets = part.order();
+    let targets = part.order(|_| true).unwrap();
     let labels = &digits.test.labels;
     for (&target, others) in targets.iter().zip(canvas.others(&part, &targets).unwrap()) {
         assert_eq!(others.len(), 5);
@@ -138,5 +138,19 @@ proptest! {
             prop_assert!(boxes.len() == 1 && boxes[0].y1 <= size && boxes[0].x1 <= size);
             prop_assert!(boxes[0].y1 - boxes[0].y0 <= largest && boxes[0].x1 - boxes[0].x0 <= largest);
         }
+    }
+}
+
+/// Digits 0 to 4 decide and 5 to 9 distract, as bright as those: what is lit outside of the mask is never of a class.
+#[test]
+fn with_kinds_half_of_the_classes_decide_and_the_others_distract() {
+    let (digits, data) = (digits(), small("label = 'kind'"));
+    assert_eq!(data.classes, ["0", "1", "2", "3", "4"]);
+    assert!(data.train.labels.iter().chain(&data.test.labels).all(|label| *label < 5));
+    let outside = all(&data.test).masked_fill(&masks(&data.test).unsqueeze(1), 0.0);
+    let originals = sums(&all(&digits.test));
+    for sum in sums(&outside) {
+        let alike = |(original, label): (&f64, &i64)| (original - sum).abs() < 1e-4 && *label >= 5;
+        assert!(originals.iter().zip(&digits.test.labels).any(alike), "{sum}");
     }
 }

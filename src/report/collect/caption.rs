@@ -49,8 +49,9 @@ impl Collected<'_> {
             }
             let words = format!("{} {}", self.counts(place, m), table.images.shown());
             match samples.iter_mut().find(|(held, _)| *held == words) {
-                Some((_, metrics)) => metrics.push(&metric.label),
-                None => samples.push((words, vec![&metric.label])),
+                Some((_, metrics)) if metrics.contains(&metric.base()) => {}
+                Some((_, metrics)) => metrics.push(metric.base()),
+                None => samples.push((words, vec![metric.base()])),
             }
         }
         let each = if self.suite.model_seeds.len() == 1 { "" } else { "For each: " };

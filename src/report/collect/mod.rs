@@ -30,6 +30,9 @@ use notes::notes;
 use scores::Place;
 pub use scores::{points_of, sample};
 
+/// Variants of a metric that tables and figures show one by one.
+const MOST: usize = 4;
+
 /// Everything that the finished goals of `plan` say; what did not finish is missing and said to be. `failed` explains why.
 pub fn collect(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<CellId, String>) -> Result<Report> {
     let collected = Collected { suite, scores: scores::read(suite, plan, store)?, inference: inference(suite) };
@@ -139,10 +142,18 @@ impl Collected<'_> {
             smallest_effect: measure.smallest_effect,
             unit: measure.unit.to_string(),
             headline: measure.axis.is_none() && !measure.minor,
+            variant: self.is_variant(m),
             timing: measure.timing,
             axis: measure.axis.unwrap_or_default().to_string(),
             reference_lines: Vec::new(),
         }
+    }
+
+    /// Whether a sweep made more of a metric than a table has columns for.
+    fn is_variant(&self, m: usize) -> bool {
+        let metrics = &self.suite.metrics;
+        !metrics[m].sweep.is_empty()
+            && metrics.iter().filter(|metric| metric.base() == metrics[m].base()).count() > MOST
     }
 
     fn cell(&self, place: Place, measure: &crate::metrics::Measure) -> Cell {
@@ -167,6 +178,9 @@ impl Collected<'_> {
         let mut flags = Vec::new();
         for (m, metric) in self.suite.metrics.iter().enumerate() {
             let Some(contents) = self.scores.get(&(dataset, model, explainer, m)) else { continue };
+            if self.is_variant(m) {
+                continue;
+            }
             let ids = contents.iter().filter_map(|content| content.arrays.get("ids"));
             let of = ids.map(|ids| ids.shape[0]).sum();
             let mut counts: BTreeMap<&str, usize> = BTreeMap::new();

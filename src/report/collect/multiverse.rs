@@ -83,7 +83,7 @@ impl Collected<'_> {
 fn swept<T>(rows: &[Labelled<T>], shown: impl Fn(&T) -> bool) -> Vec<Swept<'_>> {
     let mut all: Vec<Swept> = Vec::new();
     for (index, row) in rows.iter().enumerate().filter(|(_, row)| shown(&row.value)) {
-        let label = row.label.strip_suffix(&row.sweep).unwrap_or(&row.label);
+        let label = row.base();
         let variant = (choices(&row.sweep), index);
         match all.iter_mut().find(|swept| swept.label == label) {
             Some(swept) => swept.variants.push(variant),

@@ -15,9 +15,14 @@ pub fn notes(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<CellId
         settings.push(format!("pixel map: {}", row.value.map.shown()));
         format!("{}: {}", row.label, settings.join(", "))
     });
-    let metrics = suite.metrics.iter().filter_map(|row| {
-        let settings = shown(&row.value.metric.settings);
-        (!settings.is_empty()).then(|| format!("{}: {}", row.label, settings.join(", ")))
+    // Of the variants that a sweep made, the first speaks for what they share.
+    let first = |m: &usize| suite.metrics[..*m].iter().all(|other| other.base() != suite.metrics[*m].base());
+    let metrics = (0..suite.metrics.len()).filter(first).filter_map(|m| {
+        let row = &suite.metrics[m];
+        let swept = |setting: &String| keys(&row.sweep).any(|key| setting.starts_with(key));
+        let settings = shown(&row.value.metric.settings).into_iter().filter(|setting| !swept(setting));
+        let settings: Vec<String> = settings.filter(|setting| !setting.starts_with("images.")).collect();
+        (!settings.is_empty()).then(|| format!("{}: {}", row.base(), settings.join(", ")))
     });
     let mut data: Vec<String> = Vec::new();
     for cell in &plan.cells {
@@ -41,6 +46,12 @@ pub fn notes(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<CellId
         format!("{missing} of {all} results are missing; the numbers that they belong to are made of the others")
     });
     explainers.chain(metrics).chain(data).chain(missing).chain(failures).collect()
+}
+
+/// The keys of a sweep's part of a label, such as "[imputer=blur,unit=pixel]".
+fn keys(sweep: &str) -> impl Iterator<Item = &str> {
+    let parts = sweep.trim_start_matches('[').trim_end_matches(']').split(',');
+    parts.filter_map(|part| part.split_once('=')).map(|(key, _)| key)
 }
 
 /// Every setting of a method, defaults too: what changes rankings is always stated.

@@ -16,7 +16,7 @@ const NARROWEST: f64 = 36.0;
 const WIDEST: f64 = 64.0;
 const LABEL_SHARE: f64 = 0.34;
 /// A figure with more rows than a page holds has thinner ones, which cannot be labelled.
-const TALLEST: f64 = 600.0;
+const TALLEST: f64 = 680.0;
 
 pub struct HeatMap {
     pub title: String,

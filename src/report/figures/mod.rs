@@ -96,7 +96,7 @@ pub fn draw(report: &Report, size: Size) -> Vec<Figure> {
             add(dataset, model, "standing", format!("Standing on {dataset}, {model}"), svg);
         }
         for (index, measure) in group.measures.iter().enumerate() {
-            if group.is_curve(index) && !measure.timing {
+            if group.is_curve(index) && !measure.variant && !measure.timing {
                 let name = format!("{}.{}", measure.metric, measure.measure);
                 let svg = curves::draw(group, index, &palette, &report.inference, size);
                 add(dataset, model, &name, format!("{} on {dataset}, {model}", measure.name()), svg);

@@ -47,7 +47,7 @@ pub fn measures(group: &Group, family: Family) -> Vec<usize> {
     let shown = |index: &usize| {
         let measure = &group.measures[*index];
         let mut numbers = group.contenders.iter().filter_map(|contender| contender.cells[*index].estimate());
-        measure.family == family && measure.headline && !measure.timing && numbers.next().is_some()
+        measure.family == family && measure.headline && !measure.variant && !measure.timing && numbers.next().is_some()
     };
     (0..group.measures.len()).filter(shown).collect()
 }

@@ -7,7 +7,9 @@ use crate::report::{Direction, Group, Measure, Role};
 
 /// `None` where no headline number has a better end.
 pub fn draw(group: &Group, size: Size) -> Option<String> {
-    let shown = |measure: &Measure| measure.headline && measure.direction != Direction::None && !measure.timing;
+    let shown = |measure: &Measure| {
+        measure.headline && !measure.variant && measure.direction != Direction::None && !measure.timing
+    };
     let mut columns = Vec::new();
     let mut squares: Vec<Vec<Square>> = group.contenders.iter().map(|_| Vec::new()).collect();
     for family in group.families() {

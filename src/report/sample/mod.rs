@@ -43,6 +43,7 @@ fn measure(family: Family, metric: &str, measure: &str, direction: Direction, un
         smallest_effect: 0.01,
         unit: unit.into(),
         headline: true,
+        variant: false,
         timing: false,
         axis: String::new(),
         reference_lines: Vec::new(),

@@ -142,7 +142,10 @@ impl Table {
 
 /// The measures of numbers that `shown` picks.
 fn picked(group: &Group, shown: impl Fn(&Measure) -> bool) -> Vec<usize> {
-    let picked = |index: &usize| shown(&group.measures[*index]) && !group.is_curve(*index);
+    let picked = |index: &usize| {
+        let measure = &group.measures[*index];
+        shown(measure) && !measure.variant && !group.is_curve(*index)
+    };
     (0..group.measures.len()).filter(picked).collect()
 }
 

@@ -15,7 +15,7 @@ use tch::Device;
 
 use crate::datasets::DataFolder;
 use crate::error::{Error, Result};
-use crate::model::{self, Model};
+use crate::model::{self, Memo, Model};
 use crate::noise::Noise;
 use crate::plan::{Cell, CellId, Task, Train};
 use crate::store::{Content, Store};
@@ -28,7 +28,11 @@ pub struct Context {
     /// Bytes of intermediate results that one chunk of rows may take.
     pub chunk_bytes: u64,
     data: data::Cache,
+    memo: Arc<Memo>,
 }
+
+/// The most scores that explainers share: those of some tens of blocks of images, 64 MB of single precision.
+const MEMO_NUMBERS: usize = 16 << 20;
 
 /// What came of a cell.
 pub enum Outcome {
@@ -40,7 +44,7 @@ pub enum Outcome {
 impl Context {
     pub fn new(suite: Arc<Suite>, folder: DataFolder, device: Device) -> Self {
         let data = data::Cache::new(folder, suite.datasets.len());
-        Self { suite, device, chunk_bytes: model::chunk_bytes(device), data }
+        Self { suite, device, chunk_bytes: model::chunk_bytes(device), data, memo: Arc::new(Memo::new(MEMO_NUMBERS)) }
     }
 
     /// Computes a cell from what the store holds; `progress` is told the share that is done.
@@ -98,7 +102,7 @@ impl Context {
             let array = array.ok_or_else(|| Error::new(format!("a trained network lacks `{}`", spec.name)))?;
             Ok(arrays::tensor(array)?.f_to_device(self.device)?)
         });
-        Model::new(graph.clone(), weights.collect::<Result<Vec<_>>>()?)
+        Model::new(graph.clone(), weights.collect::<Result<Vec<_>>>()?)?.remembering(self.memo.clone())
     }
 }
 
