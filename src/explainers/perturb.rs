@@ -39,21 +39,23 @@ impl Probe {
         versions: usize,
         removed: impl Fn(Range<usize>, Range<usize>) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        let mut scores = Vec::new();
+        // Filled in place: small results kept between large temporary ones would tear holes into the heap that it never closes.
+        let shape = [on.len() as i64, versions as i64];
+        let scores = Tensor::f_zeros(shape, (on.x.kind(), on.x.device()))?;
         for examples in pieces(on.len(), on.chunk / versions) {
             let part = on.part(examples.clone())?;
-            let mut of_part = Vec::new();
+            let of_part = scores.f_narrow(0, examples.start as i64, examples.len() as i64)?;
             for versions in pieces(versions, on.chunk) {
+                let mut of_versions = of_part.f_narrow(1, versions.start as i64, versions.len() as i64)?;
                 let removed = removed(examples.clone(), versions)?;
                 let (examples, versions) = (part.len() as i64, removed.size()[1]);
                 let removed = removed.f_expand([&[examples], &removed.size()[1..]].concat(), false)?;
                 let inputs = self.imputer.impute(&part.x, &removed, &part.surroundings())?;
                 let target = part.target.f_repeat_interleave_self_int(versions, 0, None)?;
                 let answers = on.model.shared_scores(&inputs.f_flatten(0, 1)?, &target, self.score)?;
-                of_part.push(answers.f_view([examples, versions])?);
+                of_versions.f_copy_(&answers.f_view([examples, versions])?)?;
             }
-            scores.push(Tensor::f_cat(&of_part, 1)?);
         }
-        Ok(Tensor::f_cat(&scores, 0)?)
+        Ok(scores)
     }
 }

@@ -6,59 +6,88 @@
 
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use blake3::{Hash, Hasher};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::{Graph, Score};
 use crate::error::Result;
 
 /// Answers of any networks, shared by the threads of a process; the oldest go first.
 pub struct Memo {
-    most: usize,
     kept: Mutex<Kept>,
 }
 
-#[derive(Default)]
 struct Kept {
+    /// All answers' numbers in one piece, written round and round. Many small pieces, kept between the large temporary tensors
+    /// of the passes, would tear holes into the heap that it never closes.
+    numbers: Vec<f64>,
+    /// Where the next answer goes.
+    next: usize,
     answers: HashMap<Hash, Answer>,
     /// From the oldest.
     order: VecDeque<Hash>,
-    numbers: usize,
 }
 
 struct Answer {
-    scores: Tensor,
+    place: Range<usize>,
+    kind: Kind,
     took: Duration,
 }
 
 impl Memo {
     /// Keeps at most `most` numbers.
     pub fn new(most: usize) -> Self {
-        Self { most, kept: Mutex::default() }
+        let kept = Kept { numbers: vec![0.0; most], next: 0, answers: HashMap::new(), order: VecDeque::new() };
+        Self { kept: Mutex::new(kept) }
     }
 
-    fn recall(&self, question: &Hash) -> Option<(Tensor, Duration)> {
+    fn recall(&self, question: &Hash) -> Result<Option<(Tensor, Duration)>> {
         // A thread that panicked while it held the lock cannot have left half an answer.
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.answers.get(question).map(|answer| (answer.scores.copy(), answer.took))
+        let Some(answer) = kept.answers.get(question) else { return Ok(None) };
+        let scores = Tensor::f_from_slice(&kept.numbers[answer.place.clone()])?.f_to_kind(answer.kind)?;
+        Ok(Some((scores, answer.took)))
     }
 
-    fn keep(&self, question: Hash, scores: &Tensor, took: Duration) {
+    fn keep(&self, question: Hash, scores: &Tensor, took: Duration) -> Result<()> {
+        let kind = scores.kind();
+        let scores = Vec::<f64>::try_from(scores.f_to_kind(Kind::Double)?)?;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if scores.numel() > self.most || kept.answers.contains_key(&question) {
-            return;
+        if scores.len() <= kept.numbers.len() && !kept.answers.contains_key(&question) {
+            let place = kept.room(scores.len());
+            kept.numbers[place.clone()].copy_from_slice(&scores);
+            kept.order.push_back(question);
+            kept.answers.insert(question, Answer { place, kind, took });
         }
-        kept.numbers += scores.numel();
-        kept.order.push_back(question);
-        kept.answers.insert(question, Answer { scores: scores.copy(), took });
-        while kept.numbers > self.most
-            && let Some(oldest) = kept.order.pop_front()
-            && let Some(answer) = kept.answers.remove(&oldest)
+        Ok(())
+    }
+}
+
+impl Kept {
+    /// A place for so many numbers, from which older answers are gone.
+    fn room(&mut self, length: usize) -> Range<usize> {
+        if self.next + length > self.numbers.len() {
+            let end = self.next;
+            self.forget(|place| place.start >= end);
+            self.next = 0;
+        }
+        let place = self.next..self.next + length;
+        self.forget(|old| old.start < place.end && place.start < old.end);
+        self.next = place.end;
+        place
+    }
+
+    /// Drops answers from the oldest on, as long as they lie in the way.
+    fn forget(&mut self, in_the_way: impl Fn(&Range<usize>) -> bool) {
+        while let Some(oldest) = self.order.front()
+            && self.answers.get(oldest).is_none_or(|answer| in_the_way(&answer.place))
         {
-            kept.numbers -= answer.scores.numel();
+            self.answers.remove(oldest);
+            self.order.pop_front();
         }
     }
 }
@@ -100,14 +129,14 @@ impl Memory {
         Ok(Some(hasher.finalize()))
     }
 
-    pub fn recall(&self, question: &Hash) -> Option<Tensor> {
-        let (scores, took) = self.memo.recall(question)?;
+    pub fn recall(&self, question: &Hash) -> Result<Option<Tensor>> {
+        let Some((scores, took)) = self.memo.recall(question)? else { return Ok(None) };
         self.spared.set(self.spared.get() + took);
-        Some(scores)
+        Ok(Some(scores))
     }
 
-    pub fn keep(&self, question: Hash, scores: &Tensor, took: Duration) {
-        self.memo.keep(question, scores, took);
+    pub fn keep(&self, question: Hash, scores: &Tensor, took: Duration) -> Result<()> {
+        self.memo.keep(question, scores, took)
     }
 }
 
@@ -183,11 +212,24 @@ mod tests {
     fn the_oldest_answers_make_room() {
         let memo = Memo::new(5);
         let name = |text: &str| blake3::hash(text.as_bytes());
-        let answer = |count: i64| Tensor::zeros([count], (tch::Kind::Double, Device::Cpu));
-        for (text, count) in [("a", 2), ("b", 2), ("b", 2), ("c", 2), ("too many", 6)] {
-            memo.keep(name(text), &answer(count), Duration::ZERO);
+        let kept = |texts: &[&str]| {
+            let found = texts.iter().filter(|text| memo.recall(&name(text)).unwrap().is_some());
+            found.copied().collect::<Vec<_>>().join(" ")
+        };
+        let keep = |text: &str, length: i64| {
+            let answer = Tensor::full([length], text.len() as f64, (Kind::Float, Device::Cpu));
+            memo.keep(name(text), &answer, Duration::ZERO).unwrap();
+        };
+        for (text, length) in [("a", 2), ("bb", 2), ("bb", 2), ("ccc", 2), ("too many", 6)] {
+            keep(text, length);
         }
-        let kept = ["a", "b", "c", "too many"].map(|text| memo.recall(&name(text)).is_some());
-        assert_eq!(kept, [false, true, true, false]);
+        // The third did not fit behind the second and went round to where the first had been.
+        assert_eq!(kept(&["a", "bb", "ccc", "too many"]), "bb ccc");
+        let (found, _) = memo.recall(&name("ccc")).unwrap().unwrap();
+        assert_eq!(found, Tensor::from_slice(&[3f32, 3.0]));
+        keep("dddd", 3);
+        assert_eq!(kept(&["bb", "ccc", "dddd"]), "ccc dddd");
+        keep("eeeee", 5);
+        assert_eq!(kept(&["ccc", "dddd", "eeeee"]), "eeeee");
     }
 }

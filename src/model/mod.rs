@@ -154,13 +154,13 @@ impl Model {
     pub fn shared_scores(&self, x: &Tensor, target: &Tensor, score: Score) -> Result<Tensor> {
         let Some(memory) = &self.memory else { return self.scores(x, target, score) };
         let Some(question) = memory.question(x, target, score)? else { return self.scores(x, target, score) };
-        if let Some(scores) = memory.recall(&question) {
+        if let Some(scores) = memory.recall(&question)? {
             self.count_forward(x.size()[0] as u64);
             return Ok(scores);
         }
         let start = Instant::now();
         let scores = self.scores(x, target, score)?;
-        memory.keep(question, &scores, start.elapsed());
+        memory.keep(question, &scores, start.elapsed())?;
         Ok(scores)
     }
 
