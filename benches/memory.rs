@@ -1,4 +1,5 @@
-//! Peak memory of a whole run at n and at 4n images: it follows workers and chunks, and not the sample.
+//! Peak memory of a whole run at n and at 4n images: it follows workers and chunks, and not the sample. One worker, so that it
+//! does not depend on which cells happen to run at the same time.
 //!
 //! `cargo bench --bench memory` runs the tool itself and prints its largest resident set.
 
@@ -51,7 +52,7 @@ fn peak(count: usize) -> f64 {
     let suite = folder.path().join("memory.toml");
     std::fs::write(&suite, SUITE.replace("COUNT", &count.to_string())).expect("a suite");
     let mut child = Command::new(env!("CARGO_BIN_EXE_explainbench"))
-        .args(["run", "--device", "cpu"])
+        .args(["run", "--device", "cpu", "--workers", "1"])
         .arg(&suite)
         .current_dir(folder.path())
         .stdout(Stdio::null())

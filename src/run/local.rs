@@ -152,7 +152,9 @@ impl Local {
     /// Runs a cell; a panic fails that cell only.
     fn perform(&self, cell: &Cell, store: &Store, tell: &dyn Fn(Event)) -> Result<Outcome> {
         let progress = |share| tell(Event::Progress { id: cell.id, share });
-        catch_unwind(AssertUnwindSafe(|| self.context.perform(cell, store, &progress))).unwrap_or_else(|panic| {
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.context.perform(cell, store, &progress)));
+        crate::native::release_memory();
+        outcome.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
             let first = text.unwrap_or("for an unknown reason").lines().next().unwrap_or_default().to_string();
             Err(Error::new(format!("panicked: {first}")))
