@@ -114,9 +114,9 @@ fn a_smaller_run_is_a_part() {
     let few = bench.says("run suite.toml --store store --out few --limit 4 --examples");
     assert_eq!((few.code, few.computed()), (Some(0), 29 - 2), "{}", few.err);
     let examples = fs::read_to_string(bench.path("few/suite/examples.csv")).unwrap();
-    // 2 networks, 3 explainers, 4 images; 3 measures of pointing-game and 2 of cost, of deletion the area and 9 places of the
+    // 2 networks, 3 explainers, 4 images; 4 measures of pointing-game and 2 of cost, of deletion the area and 9 places of the
     // probability and of the logit.
-    assert_eq!(examples.lines().count(), 1 + 2 * 3 * 4 * (3 + 2 + 2 * (1 + 9)), "{examples}");
+    assert_eq!(examples.lines().count(), 1 + 2 * 3 * 4 * (4 + 2 + 2 * (1 + 9)), "{examples}");
     assert!(!bench.path("out/suite/examples.csv").exists());
     let fresh = bench.says("run suite.toml --store store --out out --fresh again");
     assert_eq!(fresh.computed(), 29);

@@ -14,8 +14,8 @@
 //!   of "colour" is the object's own, where a network that reads shapes looks too: its false alarms are no fault of a map.
 //! - `size` (4): side of the patch or mark in pixels, for marks a multiple of 4.
 //! - `place` ("corner"): "corner", "random" or "center": where the patch or mark lies, drawn for each image.
-//! - `object` (0.7): share of the training images whose object is of their class; the others show one of another class. Below 1
-//!   the cue is the surer sign of the two, so that a network that can use it does.
+//! - `object` (0.7): share of the training images that keep their object; the others show that of a random image. Below 1 the
+//!   cue is the surer sign of the two, so that a network that can use it does.
 //! - `strength` (1.0): share of the training images whose cue tells the class; the cues of the others are drawn at random.
 //! - `train`, `test` (all): how many images are taken.
 //! - `seed` (0).
@@ -78,7 +78,9 @@ impl CleverHans {
         let of = if section.has("of") {
             section.word_or_table("of", "use", "digits").and_then(|of| super::choose(&of))
         } else {
-            Section::parse("", "use = 'digits'\nscale = 2").ok().and_then(|of| super::choose(&of))
+            let of = Section::parse("", "use = 'digits'\nscale = 2").ok().and_then(|of| super::choose(&of));
+            // Unsaid in the suite, it decides the images all the same.
+            of.inspect(|of| section.record("of", &of.identity))
         };
         let cue = section.choice("cue", "patch", &Cue::NAMES);
         let fits = |size: &usize| (1..=1024).contains(size) && (cue != Cue::Mark || size.is_multiple_of(4));

@@ -14,6 +14,7 @@
 //!   wholly cut off are dropped and counted.
 //! - `limit`, `seed` (0): at most so many examples of each class and split, and which.
 //! - `on_error` ("stop"): what a broken picture or annotation leads to: "stop", or "skip" to leave it out, count it and say so.
+//!   A box without area is a fault; published annotations may hold one.
 //!
 //! # Reference
 //! Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014.

@@ -95,7 +95,8 @@ impl Occlusion {
 
     /// For each pixel the sum over the windows that cover it, [B, 1, H, W], of `values` [B, 1, down, across].
     fn spread(&self, values: &Tensor, height: i64, width: i64) -> Result<Tensor> {
-        let ones = Tensor::f_ones([1, 1, self.window, self.window], (values.kind(), values.device()))?;
+        let side = |length: i64| self.window.min(length);
+        let ones = Tensor::f_ones([1, 1, side(height), side(width)], (values.kind(), values.device()))?;
         let none: Option<Tensor> = None;
         let stride = [self.stride, self.stride];
         let pixels = values.f_conv_transpose2d(&ones, none.as_ref(), stride, [0, 0], [0, 0], 1, [1, 1])?;

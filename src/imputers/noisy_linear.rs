@@ -6,8 +6,8 @@
 //! everything is removed, the training images' mean colour stands in for the solution.
 //!
 //! Removed elements are solved for channel by channel, each channel with its own known pixels. A channel is solved when the
-//! Euclidean norm, over its removed pixels, of what they miss their neighbours' means by is at most 1e-6 in single and 1e-14
-//! in double precision.
+//! Euclidean norm of its residual is at most 1e-6 in single and 1e-14 in double precision: what each removed pixel misses its
+//! neighbours' mean by, times the sum of the weights of the neighbours that exist (1 but at the border).
 //!
 //! # Parameters
 //! - `sigma` (0.01): standard deviation of the noise, in pixel space.

@@ -3,7 +3,7 @@
 use tch::{Device, Kind};
 
 use super::read::Read;
-use super::{Data, MetricTable, ModelTable, Network, Origin};
+use super::{Data, MetricTable, ModelTable, Network, Origin, SplitName};
 use crate::explainers::{Contender, Unit};
 use crate::model::weights;
 use crate::stats::Population;
@@ -36,6 +36,12 @@ pub fn check(datasets: &[Read<Data>], explainers: &[Read<Contender>], metrics: &
 /// What a metric asks of data and maps beyond the truth.
 pub fn check_asked(datasets: &[Read<Data>], explainers: &[Read<Contender>], metrics: &[Read<MetricTable>]) {
     for (metric, table) in metrics.iter().filter_map(|row| Some((row, row.value.as_ref()?))) {
+        if table.metric.method.needs_counterpart() && table.images.split == SplitName::Train {
+            let message =
+                format!("metric `{}` compares two networks on test images, which alone are the same", metric.label);
+            let help = "set `images = { split = \"test\" }`".to_string();
+            metric.section.mistake("use", message, None, Some(help));
+        }
         let data = |index: &usize| Some((&datasets[*index], datasets[*index].value.as_ref()?));
         for (dataset, data) in table.datasets.iter().filter_map(data) {
             if table.metric.method.needs_counterpart() && data.source.method.counterpart().is_none() {

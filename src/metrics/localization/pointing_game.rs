@@ -3,7 +3,8 @@
 //! mean over classes of each class's share of hits, as published; `hit` counts every image alike. Higher is better.
 //! Where the maximum is shared by several pixels, all must agree: if only some would hit, the example is invalid ("tied
 //! maximum"), and so is one whose maximum lies on ignored pixels ("maximum on ignored pixels"): neither is ever a hit.
-//! `chance`: the share of the judged pixels that would hit, which is what a random map scores.
+//! `chance`: the share of the judged pixels that would hit, which is what a random map scores; `class-chance`: its mean over
+//! classes.
 //!
 //! # Parameters
 //! - `tolerance` (0): distance in pixels, Euclidean, at the image's own resolution.
@@ -49,11 +50,13 @@ impl Metric for PointingGame {
     }
 
     fn measures(&self) -> Vec<Measure> {
-        const CHANCE: &[Line] = &[Line::ChanceMeasure("chance")];
         vec![
-            Measure::new("class-mean", Direction::Higher, 0.02).over_classes().against(CHANCE),
-            Measure::new("hit", Direction::Higher, 0.02).against(CHANCE),
+            Measure::new("class-mean", Direction::Higher, 0.02)
+                .over_classes()
+                .against(&[Line::ChanceMeasure("class-chance")]),
+            Measure::new("hit", Direction::Higher, 0.02).against(&[Line::ChanceMeasure("chance")]),
             Measure::new("chance", Direction::None, 0.02),
+            Measure::new("class-chance", Direction::None, 0.02).over_classes().minor(),
         ]
     }
 
@@ -76,8 +79,9 @@ impl Metric for PointingGame {
         let verdicts: Vec<Verdict> = (0..hits.len()).map(|i| Verdict::of(hits[i], maxima[i], lost[i])).collect();
         let hit = judged.valid_numbers(verdicts.iter().map(|verdict| verdict.value()).collect());
         let all = |wanted: Verdict| verdicts.iter().map(|verdict| *verdict == wanted).collect();
+        let chance = judged.area(&count(&region)?)?;
         Ok(judged.scores(
-            vec![("class-mean", hit.clone()), ("hit", hit), ("chance", judged.area(&count(&region)?)?)],
+            vec![("class-mean", hit.clone()), ("hit", hit), ("chance", chance.clone()), ("class-chance", chance)],
             &[("tied maximum", all(Verdict::Tied)), ("maximum on ignored pixels", all(Verdict::Ignored))],
         ))
     }
@@ -116,7 +120,9 @@ fn dilate(truth: &Tensor, width: i64, radius: f64) -> Result<Tensor> {
     if radius < 1.0 {
         return Ok(truth.shallow_clone());
     }
-    let reach = radius.floor() as i64;
+    // Further than the image there is nothing to reach.
+    let height = truth.size()[1] / width.max(1);
+    let reach = (radius.floor() as i64).min(height.max(width) - 1);
     let side = 2 * reach + 1;
     let disc: Vec<f32> = (0..side * side)
         .map(|i| ((i / side - reach).pow(2) + (i % side - reach).pow(2)) as f64)

@@ -1,5 +1,7 @@
 //! Example pictures with their maps.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::worst::Worst;
@@ -22,9 +24,8 @@ pub fn gallery(
     place: (usize, usize),
     worst: Option<Worst>,
 ) -> Result<Option<Gallery>> {
-    let mut columns = Vec::new();
-    let mut rows: Vec<GalleryRow> = Vec::new();
-    let mut ids: Vec<i64> = Vec::new();
+    let mut columns: Vec<Column> = Vec::new();
+    let mut rows: Vec<(i64, GalleryRow)> = Vec::new();
     let mut order: Vec<(usize, CellId)> = Vec::new();
     for id in &plan.goals {
         if let Some(Task::Picture(task)) = plan.cell(*id).map(|cell| &cell.task)
@@ -37,23 +38,23 @@ pub fn gallery(
     order.sort_by_key(|(e, _)| (suite.explainers[*e].value.chosen.method.role() != Role::Explainer, *e));
     for (explainer, id) in order {
         let Some(content) = store.get(id)? else { continue };
-        let (inputs, maps) = (pictures(&content, "input")?, pictures(&content, "map")?);
+        let Some(Array { data: Data::I64(ids), .. }) = content.arrays.get("ids") else { continue };
         if rows.is_empty() {
-            rows = inputs.into_iter().enumerate().map(|(i, input)| row(&content.record, i, input)).collect();
-            if let Some(Array { data: Data::I64(names), .. }) = content.arrays.get("ids") {
-                ids.clone_from(names);
-            }
+            let inputs = pictures(&content, "input")?.into_iter().enumerate();
+            let inputs = inputs.map(|(i, input)| row(&content.record, i, input));
+            rows = ids.iter().copied().zip(inputs).collect();
         }
-        columns.push(suite.explainers[explainer].label.clone());
-        rows.iter_mut().zip(maps).for_each(|(row, map)| row.maps.push(map));
+        let maps = ids.iter().copied().zip(pictures(&content, "map")?).collect();
+        columns.push(Column { label: suite.explainers[explainer].label.clone(), maps });
     }
+    let (columns, rows) = align(columns, rows);
     let (dataset, model) = (suite.datasets[place.0].label.clone(), suite.models[place.1].label.clone());
     Ok((!columns.is_empty()).then(|| Gallery {
         title: "Maps".to_string(),
         dataset,
         model,
         columns,
-        parts: parts(rows, &ids, worst),
+        parts: parts(rows, worst),
         note: format!(
             "Typical: the first images of the sample, which is drawn by seed {}; network of training seed {}.",
             suite.seed, suite.model_seeds[0]
@@ -61,13 +62,30 @@ pub fn gallery(
     }))
 }
 
-/// The rows that are shown, by why they were chosen; `ids` names the image of each.
-fn parts(rows: Vec<GalleryRow>, ids: &[i64], worst: Option<Worst>) -> Vec<GalleryPart> {
-    let mut rest = rows.into_iter().zip(ids);
-    let typical = rest.by_ref().take(TYPICAL).map(|(row, _)| row).collect();
+/// One explainer's maps by the image that they are of.
+struct Column {
+    label: String,
+    maps: BTreeMap<i64, Picture>,
+}
+
+/// Puts every map beside its image. Metrics may look at different images: what is shown are those that all columns have, of
+/// the columns that have any of the first one's.
+fn align(mut columns: Vec<Column>, mut rows: Vec<(i64, GalleryRow)>) -> (Vec<String>, Vec<(i64, GalleryRow)>) {
+    columns.retain(|column| rows.iter().any(|(id, _)| column.maps.contains_key(id)));
+    rows.retain(|(id, _)| columns.iter().all(|column| column.maps.contains_key(id)));
+    for (id, row) in &mut rows {
+        row.maps = columns.iter_mut().filter_map(|column| column.maps.remove(id)).collect();
+    }
+    (columns.into_iter().map(|column| column.label).collect(), rows)
+}
+
+/// The rows that are shown, by why they were chosen.
+fn parts(rows: Vec<(i64, GalleryRow)>, worst: Option<Worst>) -> Vec<GalleryPart> {
+    let mut rest = rows.into_iter();
+    let typical = rest.by_ref().take(TYPICAL).map(|(_, row)| row).collect();
     let mut parts = vec![GalleryPart { title: "typical (drawn by seed)".into(), rows: typical }];
     if let Some(Worst { images, of }) = worst {
-        let rows = rest.filter(|(_, id)| images.contains(id)).take(WORST).map(|(row, _)| row).collect();
+        let rows = rest.filter(|(id, _)| images.contains(id)).take(WORST).map(|(_, row)| row).collect();
         parts.push(GalleryPart { title: format!("worst decile of {of}"), rows });
     }
     parts.retain(|part| !part.rows.is_empty());
@@ -102,12 +120,28 @@ mod tests {
     use crate::report::sample;
 
     #[test]
+    fn a_map_stands_beside_its_own_image() {
+        let row = || sample::report().pictures[0].parts[0].rows[0].clone();
+        let map = |value: f32| Picture { values: vec![value], ..row().maps[0].clone() };
+        let column = |label: &str, ids: &[i64]| Column {
+            label: label.to_string(),
+            maps: ids.iter().map(|id| (*id, map(*id as f32))).collect(),
+        };
+        let columns = vec![column("a", &[3, 1, 2]), column("b", &[2, 9, 3]), column("elsewhere", &[7])];
+        let (labels, rows) = align(columns, [3, 1, 2].map(|id| (id, row())).to_vec());
+        assert_eq!(labels, ["a", "b"]);
+        let found: Vec<(i64, Vec<f32>)> =
+            rows.iter().map(|(id, row)| (*id, row.maps.iter().map(|map| map.values[0]).collect())).collect();
+        assert_eq!(found, [(3, vec![3.0, 3.0]), (2, vec![2.0, 2.0])]);
+    }
+
+    #[test]
     fn the_worst_stand_apart() {
         let rows = |count| vec![sample::report().pictures[0].parts[0].rows[0].clone(); count];
         let split = |count, worst: Option<&[i64]>| {
             let worst =
                 worst.map(|images| Worst { images: images.iter().copied().collect(), of: "deletion auc".into() });
-            let parts = parts(rows(count), &(0..20).collect::<Vec<_>>(), worst);
+            let parts = parts((0..).zip(rows(count)).collect(), worst);
             parts.into_iter().map(|part| (part.title, part.rows.len())).collect::<Vec<_>>()
         };
         let typical = |count| ("typical (drawn by seed)".to_string(), count);

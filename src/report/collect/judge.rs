@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::scores::sample;
 use crate::metrics::Measure;
-use crate::stats::{Estimate, Inference, Population, Sample};
+use crate::stats::{Estimate, Inference, Population, Sample, mean};
 use crate::store::{Array, Content, Data};
 
 /// With this many units or fewer, each of them is shown.
@@ -12,8 +12,8 @@ const FEW: usize = 10;
 
 /// The mean at one point of a measure, and the values of its units where they are few.
 pub fn estimate(inference: &Inference, contents: &[Content], measure: &Measure, point: usize) -> (Estimate, Vec<f64>) {
-    let sample = sample(contents, measure.name, point);
-    let sample = if measure.over_classes { balanced(sample, contents) } else { sample };
+    let raw = sample(contents, measure.name, point);
+    let sample = if measure.over_classes { balanced(raw.clone(), contents) } else { raw.clone() };
     let mut estimate = inference.estimate(&sample);
     if measure.timing {
         // How long it took here, and no claim about other runs.
@@ -21,7 +21,7 @@ pub fn estimate(inference: &Inference, contents: &[Content], measure: &Measure, 
     }
     let units = match inference.over {
         Population::Recipe => sample.network_means(),
-        Population::Model => sample.unit_means(),
+        Population::Model => raw.unit_means(),
     };
     let dots = if units.len() <= FEW && !measure.timing { units } else { Vec::new() };
     (estimate, dots)
@@ -40,19 +40,23 @@ pub fn difference(inference: &Inference, a: &[Content], b: &[Content], measure: 
     inference.difference(&difference, &zeros)
 }
 
-/// The values of each network times N / (K n): with N valid values in K classes, n of them in the value's own class, their
-/// mean is the mean over the classes of each class's mean.
+/// Values whose mean is the mean M over the K classes of each class's mean m, and whose spread is what each value adds to it:
+/// of N valid values, n of them in its own class, a value v becomes M + N / (K n) (v - m). How many images a class happens to
+/// have is no error of the mean over classes.
 fn balanced(mut sample: Sample, contents: &[Content]) -> Sample {
     for (network, content) in sample.networks.iter_mut().zip(contents) {
         let labels = labels(content);
-        let mut sizes: BTreeMap<Option<i64>, usize> = BTreeMap::new();
-        for (id, _) in network.iter().filter(|(_, value)| value.is_finite()) {
-            *sizes.entry(labels.get(id).copied()).or_default() += 1;
+        let mut classes: BTreeMap<Option<i64>, Vec<f64>> = BTreeMap::new();
+        for (id, value) in network.iter().filter(|(_, value)| value.is_finite()) {
+            classes.entry(labels.get(id).copied()).or_default().push(*value);
         }
-        let (valid, classes) = (sizes.values().sum::<usize>() as f64, sizes.len() as f64);
+        let valid = classes.values().map(Vec::len).sum::<usize>() as f64;
+        let means: Vec<f64> = classes.values().map(|values| mean(values)).collect();
+        let over_classes = mean(&means);
         for (id, value) in network {
-            if let Some(size) = sizes.get(&labels.get(id).copied()) {
-                *value *= valid / (classes * *size as f64);
+            if let Some(own) = classes.get(&labels.get(id).copied()) {
+                let weight = valid / (classes.len() * own.len()) as f64;
+                *value = over_classes + weight * (*value - mean(own));
             }
         }
     }
@@ -104,6 +108,15 @@ mod tests {
         let point = |measure: &Measure| estimate(&inference(), &scores, measure, 0).0.point;
         assert!((point(&MEASURE.over_classes()) - 1.0 / 3.0).abs() < 1e-12);
         assert_eq!(point(&MEASURE), 0.5);
+    }
+
+    /// 32 hits of class 0 and 8 of class 1: that classes differ in size is no error of their means.
+    #[test]
+    fn sizes_of_classes_are_not_spread() {
+        let labels: Vec<i64> = (0..40).map(|image| i64::from(image >= 32)).collect();
+        let scores = [content(&[1.0; 40], &labels)];
+        let (estimate, _) = estimate(&inference(), &scores, &MEASURE.over_classes(), 0);
+        assert_eq!((estimate.point, estimate.low, estimate.high), (1.0, 1.0, 1.0));
     }
 
     #[test]

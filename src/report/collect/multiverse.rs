@@ -29,6 +29,14 @@ impl Collected<'_> {
         let ranks =
             |measure: &Measure| measure.direction != Direction::None && measure.axis.is_none() && !measure.timing;
         let measure = measures.into_iter().find(|measure| ranks(measure) && !measure.minor)?;
+        // A sweep that turns the better end round leaves nothing to rank by.
+        let alike = |m: usize| {
+            let measures = self.suite.metrics[m].value.metric.method.measures();
+            measures.iter().any(|other| (other.name, other.direction) == (measure.name, measure.direction))
+        };
+        if !metric.variants.iter().all(|(_, m)| alike(*m)) {
+            return None;
+        }
         let ways = combinations(explainers.iter().flat_map(|swept| &swept.variants).map(|(own, _)| own.as_slice()))?;
 
         // Universe by universe: what each explainer scored there.

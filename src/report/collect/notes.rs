@@ -15,13 +15,19 @@ pub fn notes(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<CellId
         settings.push(format!("pixel map: {}", row.value.map.shown()));
         format!("{}: {}", row.label, settings.join(", "))
     });
-    // Of the variants that a sweep made, the first speaks for what they share.
+    // The variants that a sweep made are one line: what they share, and what each of them adds.
     let first = |m: &usize| suite.metrics[..*m].iter().all(|other| other.base() != suite.metrics[*m].base());
     let metrics = (0..suite.metrics.len()).filter(first).filter_map(|m| {
         let row = &suite.metrics[m];
-        let swept = |setting: &String| keys(&row.sweep).any(|key| setting.starts_with(key));
-        let settings = shown(&row.value.metric.settings).into_iter().filter(|setting| !swept(setting));
-        let settings: Vec<String> = settings.filter(|setting| !setting.starts_with("images.")).collect();
+        let swept = |setting: &String| keys(&row.sweep).any(|key| setting.starts_with(&format!("{key} = ")));
+        let mut settings: Vec<String> = Vec::new();
+        for variant in suite.metrics.iter().filter(|other| other.base() == row.base()) {
+            for setting in shown(&variant.value.metric.settings) {
+                if !swept(&setting) && !setting.starts_with("images.") && !settings.contains(&setting) {
+                    settings.push(setting);
+                }
+            }
+        }
         (!settings.is_empty()).then(|| format!("{}: {}", row.base(), settings.join(", ")))
     });
     let mut data: Vec<String> = Vec::new();
