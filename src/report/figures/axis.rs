@@ -33,9 +33,16 @@ impl Axis {
         self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
     }
 
-    /// About `count` round numbers within the axis and their texts, all with the decimals that the step needs.
+    /// About `count` round numbers within the axis and their texts, all with the decimals that the step needs; never fewer than
+    /// two, without which nothing can be read off.
     pub fn ticks(&self, count: usize) -> Vec<(f64, String)> {
-        let rough = (self.high - self.low) / count.max(1) as f64;
+        // Twenty divisions of any span hold two round numbers.
+        let mut finer = (count.max(1)..20).map(|count| self.divided(count));
+        finer.find(|ticks| ticks.len() > 1).unwrap_or_else(|| self.divided(20))
+    }
+
+    fn divided(&self, count: usize) -> Vec<(f64, String)> {
+        let rough = (self.high - self.low) / count as f64;
         let unit = 10f64.powf(rough.log10().floor());
         let round = [1.0, 2.0, 2.5, 5.0].into_iter().find(|round| round * unit >= rough * 0.999).unwrap_or(10.0);
         let step = round * unit;
@@ -70,6 +77,7 @@ mod tests {
         assert_eq!(texts(0.13, 0.21, 4), ["0.14", "0.16", "0.18", "0.20"]);
         assert_eq!(texts(-3.0, 12.0, 3), ["0", "5", "10"]);
         assert_eq!(texts(0.0, 0.1, 4), ["0.000", "0.025", "0.050", "0.075", "0.100"]);
+        assert_eq!(texts(-0.2, 16.7, 1), ["0", "10"], "two at least");
         assert_eq!(texts(0.0, 2e7, 2), ["0.0e0", "1.0e7", "2.0e7"]);
     }
 
