@@ -8,7 +8,7 @@ use clap::Args;
 use super::session::Session;
 use super::{Places, print};
 use crate::error::Result;
-use crate::plan::{BLOCK, Cell, Plan, Task};
+use crate::plan::{BLOCK, Cell, PICTURES, Plan, Task};
 use crate::suite::{Origin, SplitName, Suite};
 
 #[derive(Args)]
@@ -117,7 +117,7 @@ impl Estimate {
                 self.passes += images * rows;
                 self.bytes += images * 8 * (rows + 2);
             }
-            Task::Picture(picture) => self.bytes += picture.images.count.min(64) as u64 * elements * 8,
+            Task::Picture(picture) => self.bytes += picture.images.count.min(PICTURES) as u64 * elements * 8,
         }
     }
 }

@@ -85,21 +85,22 @@ mod tests {
     #[test]
     fn every_file_of_the_engine_is_listed() {
         let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut wanted = vec![
-            "noise.rs".to_string(),
-            "datasets/split.rs".to_string(),
-            "datasets/truth.rs".to_string(),
-            "imputers/blur.rs".to_string(),
-            "imputers/mod.rs".to_string(),
-            "metrics/mod.rs".to_string(),
-            "suite/images.rs".to_string(),
-            "explainers/coalitions.rs".to_string(),
-            "explainers/control.rs".to_string(),
-            "explainers/map.rs".to_string(),
-            "explainers/perturb.rs".to_string(),
-            "explainers/scene.rs".to_string(),
-            "explainers/segments.rs".to_string(),
+        let shared = [
+            "datasets/split.rs",
+            "datasets/truth.rs",
+            "explainers/coalitions.rs",
+            "explainers/control.rs",
+            "explainers/map.rs",
+            "explainers/perturb.rs",
+            "explainers/scene.rs",
+            "explainers/segments.rs",
+            "imputers/blur.rs",
+            "imputers/mod.rs",
+            "metrics/mod.rs",
+            "noise.rs",
+            "suite/images.rs",
         ];
+        let mut wanted = shared.map(String::from).to_vec();
         files(&src.join("explainers/segments"), &mut wanted);
         files(&src.join("model"), &mut wanted);
         files(&src.join("run/perform"), &mut wanted);

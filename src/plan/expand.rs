@@ -131,6 +131,7 @@ impl<'a> Expansion<'a, '_> {
     /// The explanations of a network, for the images and classes of `row`.
     fn explain(&mut self, network: &Train, row: &Train, images: &Images, explainer: usize) -> Result<Vec<CellId>> {
         let (trained, sampled) = (self.train(network)?, self.train(row)?);
+        let needs = if trained == sampled { vec![trained] } else { vec![trained, sampled] };
         let described = &self.suite.datasets[network.dataset].value.described;
         let available = if images.split == SplitName::Test { described.test } else { described.train };
         let blocks = images.count.min(available).div_ceil(BLOCK);
@@ -139,7 +140,7 @@ impl<'a> Expansion<'a, '_> {
                 let images = images.clone();
                 let task = Explain { network: network.clone(), trained, sampled, explainer, images, block };
                 let id = identity::explain(&task, self.suite, self.outside)?;
-                Ok(self.plan.add(Cell { id, task: Task::Explain(task), needs: vec![trained, sampled] }))
+                Ok(self.plan.add(Cell { id, task: Task::Explain(task), needs: needs.clone() }))
             })
             .collect()
     }

@@ -89,6 +89,9 @@ pub struct Other {
     pub explained: Vec<CellId>,
 }
 
+/// The most images that a Picture cell keeps: enough for the worst tenth of them to be shown too.
+pub const PICTURES: usize = 64;
+
 #[derive(Clone, Debug)]
 pub struct Picture {
     pub network: Train,

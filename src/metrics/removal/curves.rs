@@ -48,6 +48,15 @@ impl Walk {
         }
     }
 
+    /// The values of `AREA`'s measures, at the places `at` of the walk that left `trace`.
+    pub fn areas(&self, at: &[f64], trace: &Trace) -> Vec<Values> {
+        let values = self.scores(&AREA).map(|(score, [auc, path])| {
+            let values = trace.of(score);
+            [number(auc, areas(at, values)), curve(path, at, values)]
+        });
+        values.into_iter().flatten().collect()
+    }
+
     /// All measures of `names`, where `of` makes those of one score.
     pub fn measures<const N: usize>(
         &self,
@@ -69,6 +78,13 @@ pub struct Names<const N: usize> {
     pub probability: [&'static str; N],
     pub logit: [&'static str; N],
 }
+
+/// Of the metrics whose number is the area under their curve.
+pub const AREA: Names<2> = Names {
+    chosen: ["auc", "curve"],
+    probability: ["probability-auc", "probability-curve"],
+    logit: ["logit-auc", "logit-curve"],
+};
 
 /// Differences below this are of no interest.
 pub fn smallest_effect(score: Score) -> f64 {

@@ -23,7 +23,7 @@
 
 use std::sync::Arc;
 
-use super::curves::{Names, Trace, Walk, areas, curve, lines, number, shares, smallest_effect};
+use super::curves::{AREA, Trace, Walk, lines, shares, smallest_effect};
 use super::features::{Feature, Order};
 use crate::catalogue::Entry;
 use crate::error::Result;
@@ -38,12 +38,6 @@ pub const ENTRY: Entry<dyn Metric> = Entry {
     read: |section| Some(Arc::new(Deletion(Walk::read(section, "black", "probability")?))),
 };
 
-const NAMES: Names<2> = Names {
-    chosen: ["auc", "curve"],
-    probability: ["probability-auc", "probability-curve"],
-    logit: ["logit-auc", "logit-curve"],
-};
-
 pub struct Deletion(pub Walk);
 
 impl Metric for Deletion {
@@ -52,7 +46,7 @@ impl Metric for Deletion {
     }
 
     fn measures(&self) -> Vec<Measure> {
-        self.0.measures(&NAMES, |score, [auc, curve]| {
+        self.0.measures(&AREA, |score, [auc, curve]| {
             let lower = |name| Measure::new(name, Direction::Lower, smallest_effect(score));
             [lower(auc), lower(curve).along("fraction removed").against(lines(score))]
         })
@@ -71,12 +65,7 @@ impl Metric for Deletion {
         let ranked = self.0.ranking.rank(given)?;
         let removed = self.0.removed(&scene.x.size()[1..]);
         let trace = Trace::new(scene, &ranked.places(Order::MostFirst)?, &removed, &*self.0.imputer)?;
-        let at = shares(&removed, &ranked);
-        let measures = self.0.scores(&NAMES).map(|(score, [auc, path])| {
-            let values = trace.of(score);
-            [number(auc, areas(&at, values)), curve(path, &at, values)]
-        });
-        ranked.scores(&scene.ids, measures.into_iter().flatten().collect())
+        ranked.scores(&scene.ids, self.0.areas(&shares(&removed, &ranked), &trace))
     }
 }
 

@@ -24,7 +24,7 @@
 
 use std::sync::Arc;
 
-use super::curves::{Names, Trace, Walk, areas, curve, number, shares, smallest_effect};
+use super::curves::{AREA, Trace, Walk, shares, smallest_effect};
 use super::features::{Feature, Order};
 use crate::catalogue::Entry;
 use crate::error::Result;
@@ -40,12 +40,6 @@ pub const ENTRY: Entry<dyn Metric> = Entry {
     read: |section| Some(Arc::new(Insertion(Walk::read(section, "blur", "probability")?))),
 };
 
-const NAMES: Names<2> = Names {
-    chosen: ["auc", "curve"],
-    probability: ["probability-auc", "probability-curve"],
-    logit: ["logit-auc", "logit-curve"],
-};
-
 pub struct Insertion(pub Walk);
 
 impl Metric for Insertion {
@@ -54,7 +48,7 @@ impl Metric for Insertion {
     }
 
     fn measures(&self) -> Vec<Measure> {
-        self.0.measures(&NAMES, |score, [auc, curve]| {
+        self.0.measures(&AREA, |score, [auc, curve]| {
             let higher = |name| Measure::new(name, Direction::Higher, smallest_effect(score));
             // The unmodified image is where these curves end.
             let lines: &[Line] = if score == Score::Probability { &[Line::ChanceOfClass] } else { &[] };
@@ -79,11 +73,6 @@ impl Metric for Insertion {
         let places = ranked.places(Order::MostFirst)?.f_neg()?.f_add_scalar(features as i64 - 1)?;
         let removed: Vec<usize> = restored.iter().map(|count| features - count).collect();
         let trace = Trace::new(scene, &places, &removed, &*self.0.imputer)?;
-        let at = shares(&restored, &ranked);
-        let measures = self.0.scores(&NAMES).map(|(score, [auc, path])| {
-            let values = trace.of(score);
-            [number(auc, areas(&at, values)), curve(path, &at, values)]
-        });
-        ranked.scores(&scene.ids, measures.into_iter().flatten().collect())
+        ranked.scores(&scene.ids, self.0.areas(&shares(&restored, &ranked), &trace))
     }
 }

@@ -23,8 +23,10 @@ pub fn perform(context: &Context, task: &Explain, trained: &Content, sampled: &C
     let loaded = context.data.get(&context.suite, &task.network)?;
     let places = block_of(context, &task.images, &loaded, sampled, task.block)?;
     let model = context.model(&task.network, trained)?;
-    let scene = scene(context, &model, &loaded, &task.images, &places, sampled)?;
     let explainer = &context.suite.explainers[task.explainer].value.chosen.method;
+    let scene = scene(context, &model, &loaded, &task.images, &places, sampled)?;
+    // What an explainer does not ask for would be copied with every row that it makes of an example.
+    let scene = Scene { evidence: scene.evidence.filter(|_| explainer.needs_truth()), ..scene };
 
     let start = Instant::now();
     let (attribution, chunk) = within_memory(explainer.as_ref(), scene)?;

@@ -56,7 +56,7 @@ impl Context {
         let meter = provenance::Meter::start();
         let mut content = match &cell.task {
             Task::Train(task) => train::perform(self, task, progress)?,
-            Task::Explain(task) => explain::perform(self, task, &needs[0], &needs[1])?,
+            Task::Explain(task) => explain::perform(self, task, &needs[0], &needs[needs.len() - 1])?,
             Task::Score(task) => {
                 let mut scoring = score::Scoring::new(self, task, &needs)?;
                 for block in 0..task.explained.len() {

@@ -8,14 +8,11 @@ use tch::Kind;
 use super::explain::{ids_of, predictions};
 use super::{Context, arrays};
 use crate::error::Result;
-use crate::plan::Picture;
+use crate::plan::{PICTURES, Picture};
 use crate::store::Content;
 
-/// The most images that are kept: enough for the worst tenth of them to be shown too. The sample is in the order of its draw,
-/// so the first ones are chosen by seed.
-const MOST: usize = 64;
-
-/// Large images are fewer, to at most these pixels, but never fewer than a gallery's rows.
+/// Large images are fewer, to at most these pixels, but never fewer than a gallery's rows. The sample is in the order of its
+/// draw, so the first ones are chosen by seed.
 const PIXELS: usize = 1 << 20;
 const FEWEST: usize = 6;
 
@@ -24,7 +21,7 @@ pub fn perform(context: &Context, task: &Picture, trained: &Content, explained: 
     let split = loaded.split(task.images.split);
     let places = arrays::read_integers(explained, "places")?;
     let shape = split.shape();
-    let kept = (PIXELS / (shape[1] * shape[2]) as usize).clamp(FEWEST, MOST);
+    let kept = (PIXELS / (shape[1] * shape[2]) as usize).clamp(FEWEST, PICTURES);
     let shown: Vec<usize> = places.iter().take(kept).map(|place| *place as usize).collect();
     let attribution = arrays::read_tensor(explained, "attribution")?.f_narrow(0, 0, shown.len() as i64)?;
     let map = context.suite.explainers[task.explainer].value.map.reduce(&attribution)?;
