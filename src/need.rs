@@ -23,6 +23,53 @@ pub enum Need {
     Model(ModelRef),
     /// The attributions of the row's explainer for the row's images and classes, made of a network.
     Attributions(ModelRef),
+    /// What became of the row's recipe when it was trained anew on modified images. How a part of an image is modified is the
+    /// asking metric's `removal`.
+    Retrained(Retraining),
+}
+
+/// A training from a fresh initialisation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Retraining {
+    pub on: Modified,
+    /// Which repetition: its own initialisation and order of examples, shared by all contenders of a row's network.
+    pub repetition: u64,
+}
+
+/// What a network that is trained anew sees.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Modified {
+    /// The images as they are.
+    Not,
+    /// The images, of which the top part of a ranking was removed or alone was kept.
+    Images(Ranked, Share),
+    /// Nothing but where that part lies: 1 where a feature was replaced, 0 elsewhere.
+    Masks(Ranked, Share),
+}
+
+/// Whose maps say which features are on top.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ranked {
+    /// Those of the row's explainer.
+    Row,
+    /// Those of the control `random`.
+    Random,
+}
+
+/// A share from 0 to 1 that can be compared and ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Share(u64);
+
+impl Share {
+    /// Of a number of 0 or more: their bits are ordered as they are.
+    pub fn new(share: f64) -> Self {
+        debug_assert!(share >= 0.0);
+        Self((share + 0.0).to_bits())
+    }
+
+    pub fn value(self) -> f64 {
+        f64::from_bits(self.0)
+    }
 }
 
 /// What the needs of earlier rounds answered: the record of each finished one. A metric is asked again each time what it
@@ -30,6 +77,8 @@ pub enum Need {
 #[derive(Default)]
 pub struct Known {
     pub records: BTreeMap<Need, Vec<Value>>,
+    /// The repetitions that the suite asks of every retraining.
+    pub repetitions: Vec<u64>,
 }
 
 impl Known {

@@ -110,6 +110,22 @@ impl Estimate {
                 };
                 self.bytes += images * elements * 4;
             }
+            Task::Rank(rank) => {
+                let method = &suite.explainers[rank.explainer].value.chosen.method;
+                if method.role() == crate::explainers::Role::Explainer {
+                    self.passes += rank.images.len() as u64 * method.rows(&described.shape) as u64;
+                }
+                self.bytes += 2 * rank.images.len() as u64 * elements / described.shape[0] as u64;
+            }
+            Task::Retrain(_) => {
+                self.trainings += 1;
+                let [train, test] =
+                    [SplitName::Train, SplitName::Test].map(|split| suite.retrained(network.dataset, split));
+                if let Origin::Trained(recipe) = &suite.models[network.model].value.origin {
+                    self.passes += (recipe.epochs * train) as u64;
+                }
+                self.passes += (train + 2 * test) as u64;
+            }
             Task::Score(score) => {
                 let table = &suite.metrics[score.metric].value;
                 let images = score.images.count.min(described.test.max(described.train)) as u64;

@@ -68,6 +68,8 @@ pub enum Role {
     Explainer,
     /// Does not see the model: the bar that a contender has to pass.
     Control,
+    /// A control that writes the class into its map: it shows what a metric can be cheated by, and is no bar.
+    Leak,
     /// Sees the ground truth.
     Oracle,
 }
@@ -114,6 +116,11 @@ pub trait Explainer: Send + Sync {
 
     /// Whether it reads where the evidence is.
     fn needs_truth(&self) -> bool {
+        false
+    }
+
+    /// Whether a training on what it ranks draws the ranking of the training images anew in every epoch.
+    fn redrawn(&self) -> bool {
         false
     }
 

@@ -1,15 +1,18 @@
 //! # Definition
 //! Independent draws from N(0, 1), one per pixel, fixed for an example: a ranking without any information.
 //!
+//! # Parameters
+//! - `redraw` ("never"): when a network is trained anew on images without their top part, "never" removes the same pixels of an
+//!   image in every epoch, and "epoch" draws them anew. The released code of ROAR redraws: its network sees other pixels of an
+//!   image in every epoch, which is augmentation that no map under test has. Other metrics do not train, and see no difference.
+//!
 //! # Reference
 //! Hooker et al., NeurIPS 2019 (the random control).
 
 use std::sync::Arc;
 
-use tch::Tensor;
-
 use super::control::Control;
-use super::{Explainer, Scene};
+use super::{Access, Attribution, Explainer, Role, Scene, Unit};
 use crate::catalogue::Entry;
 use crate::error::Result;
 
@@ -17,12 +20,42 @@ pub const ENTRY: Entry<dyn Explainer> = Entry {
     name: "random",
     summary: "control: noise, one number per pixel",
     reference: "Hooker et al. 2019",
-    revision: 1,
+    revision: 2,
     source: include_str!("random.rs"),
-    read: |_| Some(Arc::new(Control::pixels(map))),
+    read: |section| {
+        let redrawn = section.choice("redraw", "never", &[("never", false), ("epoch", true)]);
+        Some(Arc::new(Random { noise: Control::pixels(map), redrawn }))
+    },
 };
 
-fn map(on: &Scene) -> Result<Tensor> {
+struct Random {
+    noise: Control,
+    redrawn: bool,
+}
+
+impl Explainer for Random {
+    fn access(&self) -> Access {
+        self.noise.access()
+    }
+
+    fn role(&self) -> Role {
+        self.noise.role()
+    }
+
+    fn unit(&self) -> Unit {
+        self.noise.unit()
+    }
+
+    fn redrawn(&self) -> bool {
+        self.redrawn
+    }
+
+    fn explain(&self, on: &Scene) -> Result<Attribution> {
+        self.noise.explain(on)
+    }
+}
+
+fn map(on: &Scene) -> Result<tch::Tensor> {
     let size = on.x.size();
     on.noise.purpose("random").normal(&on.ids, &[1, size[2], size[3]], on.x.kind(), on.x.device())
 }

@@ -15,6 +15,9 @@ mod cost;
 mod localization;
 mod removal;
 
+pub use removal::features::Order;
+pub use removal::retraining::{Removal, changed};
+
 /// Which way is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -64,6 +67,8 @@ pub struct Measure {
     pub lines: &'static [Line],
     /// Whether it differs from run to run, as seconds do: then it stays out of the files that are compared.
     pub timing: bool,
+    /// The measure of the same metric whose interval's half-width it is: then it has no values of its own.
+    pub half_width_of: Option<&'static str>,
 }
 
 impl Measure {
@@ -79,6 +84,7 @@ impl Measure {
             over_classes: false,
             lines: &[],
             timing: false,
+            half_width_of: None,
         }
     }
 
@@ -105,6 +111,12 @@ impl Measure {
 
     pub const fn timing(self) -> Self {
         Self { timing: true, ..self }
+    }
+
+    /// Half the width of the interval of another measure of the same metric, point by point: what difference these units can
+    /// show. The report fills it in; scores hold no values of it.
+    pub const fn half_width_of(self, name: &'static str) -> Self {
+        Self { half_width_of: Some(name), ..self }
     }
 }
 
@@ -235,7 +247,18 @@ pub trait Metric: Send + Sync {
         1
     }
 
+    /// Scores one block of examples. Not asked of a metric that needs no attributions.
     fn score(&self, given: &Given) -> Result<Scores>;
+
+    /// Scores a row by what its needs recorded: asked, once, of a metric that needs no attributions.
+    fn settle(&self, _known: &Known) -> Result<Scores> {
+        Err(Error::new("this metric scores images"))
+    }
+
+    /// What it takes away from images before it asks for networks that are trained anew on what is left.
+    fn removal(&self) -> Option<&Removal> {
+        None
+    }
 
     /// Whether it needs data that knows where the evidence is.
     fn needs_truth(&self) -> bool {
@@ -245,6 +268,16 @@ pub trait Metric: Send + Sync {
     /// Whether it needs data that has a counterpart.
     fn needs_counterpart(&self) -> bool {
         false
+    }
+
+    /// Whether it trains networks anew on modified data.
+    fn retrains(&self) -> bool {
+        false
+    }
+
+    /// A sentence that must stand beside its numbers wherever they are shown, such as what they must not be taken for.
+    fn warning(&self) -> Option<String> {
+        None
     }
 
     /// Whether it ranks single elements of the input, which a map of one number per pixel does not tell apart.
@@ -264,6 +297,8 @@ pub const ALL: &[Entry<dyn Metric>] = &[
     removal::pixel_flipping::ENTRY,
     removal::symmetric_relevance_gain::ENTRY,
     removal::road::ENTRY,
+    removal::roar::ENTRY,
+    removal::kar::ENTRY,
     localization::pointing_game::ENTRY,
     localization::relevance_mass::ENTRY,
     localization::inside_outside_ratio::ENTRY,

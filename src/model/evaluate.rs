@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use tch::{Kind, Tensor};
 
-use super::Model;
+use super::{Model, Score};
 use crate::error::Result;
 
 /// The class of the largest logit for each of `count` examples, `rows` at a time: `images` gives those of a range, so the
@@ -22,6 +22,21 @@ pub fn predictions(
         predictions.extend(Vec::<i64>::try_from(logits.f_argmax(1, false)?)?);
     }
     Ok(predictions)
+}
+
+/// How often the largest logit is the label's, and the mean probability of the label, for images [N, C, H, W] with labels
+/// int64 [N], `rows` at a time.
+pub fn outcome(model: &Model, images: &Tensor, labels: &Tensor, rows: usize) -> Result<(f64, f64)> {
+    let count = images.size()[0];
+    let (mut correct, mut probability) = (0.0, 0.0);
+    for start in (0..count).step_by(rows.max(1)) {
+        let length = (rows.max(1) as i64).min(count - start);
+        let (images, labels) = (images.f_narrow(0, start, length)?, labels.f_narrow(0, start, length)?);
+        let logits = tch::no_grad(|| model.logits(&images))?;
+        correct += logits.f_argmax(1, false)?.f_eq_tensor(&labels)?.f_sum(Kind::Double)?.f_double_value(&[])?;
+        probability += Score::Probability.of(&logits, &labels)?.f_sum(Kind::Double)?.f_double_value(&[])?;
+    }
+    Ok((correct / count as f64, probability / count as f64))
 }
 
 /// Images as numbers in [0, 1]: bytes are divided by 255, others taken as they are.

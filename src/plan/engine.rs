@@ -46,6 +46,8 @@ const SOURCES: &[(&str, &str)] = sources![
     "run/perform/mod.rs",
     "run/perform/picture.rs",
     "run/perform/provenance.rs",
+    "run/perform/rank.rs",
+    "run/perform/retrain.rs",
     "run/perform/score.rs",
     "run/perform/train.rs",
     "suite/images.rs",

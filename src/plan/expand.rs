@@ -1,12 +1,14 @@
 //! From a suite to cells: the product of its tables, each metric asked for its needs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use super::{Cell, CellId, DataRef, Explain, Other, Outside, Picture, Plan, Score, Task, Train, identity};
+use super::{
+    Cell, CellId, DataRef, Explain, Other, Outside, Picture, Plan, Rank, Retrain, Score, Task, Train, identity,
+};
 use crate::error::Result;
-use crate::need::{Known, ModelRef, Need};
+use crate::need::{Known, ModelRef, Modified, Need, Ranked, Retraining};
 use crate::suite::{Images, Network, SplitName, Suite};
 
 /// Images per Explain cell. Part of what a cell is: it never follows the machine.
@@ -15,7 +17,7 @@ pub const BLOCK: usize = 512;
 /// All cells of the suite, as far as they can be known: `record` answers with what a finished cell recorded, and metrics
 /// that ask in rounds ask as far as these answers carry them.
 pub fn expand(suite: &Suite, outside: &Outside, record: &dyn Fn(CellId) -> Option<Value>) -> Result<Plan> {
-    let mut expansion = Expansion { suite, outside, record, plan: Plan::default() };
+    let mut expansion = Expansion { suite, outside, record, plan: Plan::default(), ranks: HashMap::new() };
     for metric in 0..suite.metrics.len() {
         for (row, explainer, images) in expansion.rows(metric) {
             expansion.score(metric, images, row, explainer)?;
@@ -36,6 +38,8 @@ struct Expansion<'a, 'o> {
     outside: &'a Outside<'o>,
     record: &'a dyn Fn(CellId) -> Option<Value>,
     plan: Plan,
+    /// The rankings that are planned already, by metric, network and explainer.
+    ranks: HashMap<(usize, CellId, usize), [Vec<CellId>; 2]>,
 }
 
 impl<'a> Expansion<'a, '_> {
@@ -60,7 +64,8 @@ impl<'a> Expansion<'a, '_> {
         let metric = &self.suite.metrics[m].value.metric.method;
         let trained = self.train(&row)?;
         self.plan.add_goal(trained);
-        let (mut known, mut asked) = (Known::default(), BTreeSet::new());
+        let mut known = Known { repetitions: self.suite.repetitions.clone(), ..Known::default() };
+        let mut asked = BTreeSet::new();
         let (mut explained, mut others, mut answers) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..metric.rounds() {
             let new: Vec<Need> = metric.needs(&known).into_iter().filter(|need| !asked.contains(need)).collect();
@@ -69,31 +74,35 @@ impl<'a> Expansion<'a, '_> {
             }
             let mut complete = true;
             for need in new {
-                let cells = self.need(&need, images, &row, explainer)?;
-                let records: Vec<Value> = cells.iter().filter_map(|id| (self.record)(*id)).collect();
-                complete &= records.len() == cells.len();
-                answers.extend(cells.iter().copied());
+                let cells = self.need(&need, m, images, &row, explainer)?;
+                // Only who asks again looks at what came of it.
+                if metric.rounds() > 1 {
+                    let records: Vec<Value> = cells.iter().filter_map(|id| (self.record)(*id)).collect();
+                    complete &= records.len() == cells.len();
+                    known.records.insert(need.clone(), records);
+                }
+                answers.push((need.clone(), cells.clone()));
                 match &need {
                     Need::Attributions(ModelRef::Original) => explained.extend(cells),
                     Need::Attributions(reference) => self.other(&mut others, reference, &row)?.explained.extend(cells),
-                    Need::Model(ModelRef::Original) => {}
+                    Need::Model(ModelRef::Original) | Need::Retrained(_) => {}
                     Need::Model(reference) => {
                         self.other(&mut others, reference, &row)?;
                     }
                 }
-                known.records.insert(need.clone(), records);
                 asked.insert(need);
             }
             let rounds_left = metric.rounds() - round - 1;
             if !complete && rounds_left > 0 {
                 self.plan.later_rounds = self.plan.later_rounds.max(rounds_left);
-                answers.into_iter().for_each(|id| self.plan.add_goal(id));
+                let cells = answers.into_iter().flat_map(|(_, cells)| cells);
+                cells.for_each(|id| self.plan.add_goal(id));
                 return Ok(());
             }
         }
         let images = images.clone();
         let networks = std::iter::once(trained).chain(others.iter().map(|other: &Other| other.trained));
-        let needs = networks.chain(answers.iter().copied()).collect();
+        let needs = networks.chain(answers.iter().flat_map(|(_, cells)| cells).copied()).collect();
         let task = Score { network: row, trained, explainer, metric: m, images, explained, others, answers };
         let id = identity::score(&task, self.suite, self.outside);
         self.plan.add(Cell { id, task: Task::Score(task), needs });
@@ -102,8 +111,16 @@ impl<'a> Expansion<'a, '_> {
     }
 
     /// The cells that answer a need.
-    fn need(&mut self, need: &Need, images: &Images, row: &Train, explainer: usize) -> Result<Vec<CellId>> {
+    fn need(
+        &mut self,
+        need: &Need,
+        metric: usize,
+        images: &Images,
+        row: &Train,
+        explainer: usize,
+    ) -> Result<Vec<CellId>> {
         match need {
+            Need::Retrained(retraining) => Ok(vec![self.retrain(retraining, metric, row, explainer)?]),
             Need::Model(reference) => Ok(vec![self.train(&network(row, reference))?]),
             Need::Attributions(reference) => self.explain(&network(row, reference), row, images, explainer),
         }
@@ -141,6 +158,58 @@ impl<'a> Expansion<'a, '_> {
                 let task = Explain { network: network.clone(), trained, sampled, explainer, images, block };
                 let id = identity::explain(&task, self.suite, self.outside)?;
                 Ok(self.plan.add(Cell { id, task: Task::Explain(task), needs: needs.clone() }))
+            })
+            .collect()
+    }
+
+    fn retrain(&mut self, retraining: &Retraining, metric: usize, row: &Train, explainer: usize) -> Result<CellId> {
+        let trained = self.train(row)?;
+        let explainer = match &retraining.on {
+            Modified::Not => None,
+            Modified::Images(Ranked::Row, _) | Modified::Masks(Ranked::Row, _) => Some(explainer),
+            Modified::Images(Ranked::Random, _) | Modified::Masks(Ranked::Random, _) => Some(self.suite.random()?),
+        };
+        let ranks = match explainer {
+            None => [Vec::new(), Vec::new()],
+            Some(explainer) => self.ranks(metric, row, trained, explainer)?,
+        };
+        let needs = std::iter::once(&trained).chain(ranks.iter().flatten()).copied().collect();
+        let retraining = retraining.clone();
+        let task = Retrain { network: row.clone(), trained, explainer, metric, retraining, ranks };
+        let id = identity::retrain(&task, self.suite, self.outside)?;
+        Ok(self.plan.add(Cell { id, task: Task::Retrain(task), needs }))
+    }
+
+    /// The rankings of all training images, then of all test images.
+    fn ranks(&mut self, metric: usize, row: &Train, trained: CellId, explainer: usize) -> Result<[Vec<CellId>; 2]> {
+        let key = (metric, trained, explainer);
+        if let Some(known) = self.ranks.get(&key) {
+            return Ok(known.clone());
+        }
+        let ranks = [
+            self.rank(metric, row, trained, explainer, SplitName::Train)?,
+            self.rank(metric, row, trained, explainer, SplitName::Test)?,
+        ];
+        self.ranks.insert(key, ranks.clone());
+        Ok(ranks)
+    }
+
+    fn rank(
+        &mut self,
+        metric: usize,
+        row: &Train,
+        trained: CellId,
+        explainer: usize,
+        split: SplitName,
+    ) -> Result<Vec<CellId>> {
+        let images = self.suite.retrained(row.dataset, split);
+        (0..images)
+            .step_by(BLOCK)
+            .map(|start| {
+                let images = start..(start + BLOCK).min(images);
+                let task = Rank { network: row.clone(), trained, explainer, metric, split, images };
+                let id = identity::rank(&task, self.suite, self.outside)?;
+                Ok(self.plan.add(Cell { id, task: Task::Rank(task), needs: vec![trained] }))
             })
             .collect()
     }

@@ -1,8 +1,11 @@
 //! What decides the content of each kind of cell.
 
-use super::{CellId, DataRef, Explain, Identity, Outside, Picture, Score, Train, engine};
-use crate::error::Result;
-use crate::suite::{Origin, Suite};
+use super::{CellId, DataRef, Explain, Identity, Outside, Picture, Rank, Retrain, Score, Train, engine};
+use crate::error::{Error, Result};
+use crate::explainers::Map;
+use crate::metrics::Removal;
+use crate::need::Modified;
+use crate::suite::{Origin, SplitName, Suite};
 
 /// What every cell of a suite depends on.
 fn base(kind: &str, suite: &Suite, outside: &Outside) -> Identity {
@@ -41,13 +44,57 @@ pub fn explain(explain: &Explain, suite: &Suite, outside: &Outside) -> Result<Ce
         .finish())
 }
 
+pub fn rank(rank: &Rank, suite: &Suite, outside: &Outside) -> Result<CellId> {
+    let contender = &suite.explainers[rank.explainer].value;
+    let removal = removal(suite, rank.metric)?;
+    Ok(base("rank", suite, outside)
+        .field("explainer", &contender.chosen.identity)
+        .field("files", outside.contents(&contender.chosen.method.files())?)
+        .field("map", Map { sign: removal.sign.unwrap_or(contender.map.sign), ..contender.map }.shown())
+        .field("ranking", removal.ranking.identity())
+        .field("source", Removal::SOURCE)
+        .field("images", format!("{:?} {:?}", rank.split, rank.images))
+        .need(rank.trained)
+        .finish())
+}
+
+/// The original network's name holds data, model and seed.
+pub fn retrain(retrain: &Retrain, suite: &Suite, outside: &Outside) -> Result<CellId> {
+    let removal = removal(suite, retrain.metric)?;
+    let images = [SplitName::Train, SplitName::Test].map(|split| suite.retrained(retrain.network.dataset, split));
+    let identity = base("retrain", suite, outside)
+        .field("repetition", retrain.retraining.repetition.to_string())
+        .field("images", format!("{images:?}"))
+        .field("source", Removal::SOURCE)
+        .need(retrain.trained);
+    let part = |identity: Identity, share: f64| {
+        let identity = identity
+            .field("share", share.to_bits().to_le_bytes())
+            .field("part", format!("keep {} train only {}", removal.keep, removal.train_only));
+        retrain.ranks.iter().flatten().fold(identity, |identity, id| identity.need(*id))
+    };
+    Ok(match &retrain.retraining.on {
+        Modified::Not => identity,
+        Modified::Images(_, share) => part(identity, share.value()).field("imputer", &removal.imputer.identity),
+        Modified::Masks(_, share) => part(identity, share.value()).field("masks", ""),
+    }
+    .finish())
+}
+
+fn removal(suite: &Suite, metric: usize) -> Result<&Removal> {
+    let metric = &suite.metrics[metric];
+    let removal = metric.value.metric.method.removal();
+    removal.ok_or_else(|| Error::new(format!("metric `{}` removes nothing before a training", metric.label)))
+}
+
 pub fn score(score: &Score, suite: &Suite, outside: &Outside) -> CellId {
     let map = &suite.explainers[score.explainer].value.map;
     let identity = base("score", suite, outside)
         .field("metric", &suite.metrics[score.metric].value.metric.identity)
         .field("map", map.shown())
         .need(score.trained);
-    score.answers.iter().fold(identity, |identity, id| identity.need(*id)).finish()
+    let cells = score.answers.iter().flat_map(|(_, cells)| cells);
+    cells.fold(identity, |identity, id| identity.need(*id)).finish()
 }
 
 pub fn picture(picture: &Picture, suite: &Suite, outside: &Outside) -> CellId {

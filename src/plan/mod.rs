@@ -12,9 +12,10 @@ pub use id::{CellId, Identity};
 pub use outside::Outside;
 
 use std::collections::HashMap;
+use std::ops::Range;
 
-use crate::need::ModelRef;
-use crate::suite::{Images, Suite};
+use crate::need::{ModelRef, Modified, Need, Retraining};
+use crate::suite::{Images, SplitName, Suite};
 
 /// One piece of work.
 #[derive(Clone, Debug)]
@@ -31,6 +32,10 @@ pub enum Task {
     Train(Train),
     /// The attributions of one explainer for a block of images.
     Explain(Explain),
+    /// The places of the features of a block of images in an explainer's ranking.
+    Rank(Rank),
+    /// How well a recipe does when it is trained anew on modified images; its network is not kept.
+    Retrain(Retrain),
     /// What one metric says of one explainer on one network, image by image.
     Score(Score),
     /// A few images with their maps, for the report's gallery.
@@ -66,6 +71,32 @@ pub struct Explain {
 }
 
 #[derive(Clone, Debug)]
+pub struct Rank {
+    pub network: Train,
+    pub trained: CellId,
+    pub explainer: usize,
+    /// The metric whose `removal` says what is ranked.
+    pub metric: usize,
+    pub split: SplitName,
+    /// Places in the split: at most `BLOCK` of them.
+    pub images: Range<usize>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Retrain {
+    /// The network whose maps decide what is removed, and whose recipe is trained anew.
+    pub network: Train,
+    pub trained: CellId,
+    /// Whose ranking decides; nobody's where nothing is removed.
+    pub explainer: Option<usize>,
+    /// The metric whose `removal` says how.
+    pub metric: usize,
+    pub retraining: Retraining,
+    /// The rankings of the training images, then of the test images, block by block.
+    pub ranks: [Vec<CellId>; 2],
+}
+
+#[derive(Clone, Debug)]
 pub struct Score {
     pub network: Train,
     pub trained: CellId,
@@ -76,8 +107,8 @@ pub struct Score {
     pub explained: Vec<CellId>,
     /// Other networks that the metric asked for.
     pub others: Vec<Other>,
-    /// Everything that the metric asked for, in the order of asking; the explanations are among it.
-    pub answers: Vec<CellId>,
+    /// Everything that the metric asked for, in the order of asking, with the cells that answer; the explanations are among it.
+    pub answers: Vec<(Need, Vec<CellId>)>,
 }
 
 /// A network beside the row's own, and its explanations of the row's images, if they were asked for.
@@ -142,6 +173,8 @@ impl Task {
         match self {
             Task::Train(_) => "train",
             Task::Explain(_) => "explain",
+            Task::Rank(_) => "rank",
+            Task::Retrain(_) => "retrain",
             Task::Score(_) => "score",
             Task::Picture(_) => "picture",
         }
@@ -151,6 +184,8 @@ impl Task {
         match self {
             Task::Train(train) => train,
             Task::Explain(Explain { network, .. })
+            | Task::Rank(Rank { network, .. })
+            | Task::Retrain(Retrain { network, .. })
             | Task::Score(Score { network, .. })
             | Task::Picture(Picture { network, .. }) => network,
         }
@@ -172,11 +207,35 @@ impl Task {
                 let last = (first + BLOCK).min(explain.images.count);
                 format!("explain {of}: {explainer}, images {}-{last}", first + 1)
             }
+            Task::Rank(rank) => {
+                let explainer = &suite.explainers[rank.explainer].label;
+                let split = if rank.split == SplitName::Test { "test" } else { "training" };
+                format!("rank {of}: {explainer}, {split} images {}-{}", rank.images.start + 1, rank.images.end)
+            }
+            Task::Retrain(retrain) => format!("retrain {of}: {}", retrain.describe(suite)),
             Task::Score(score) => {
                 let metric = &suite.metrics[score.metric].label;
                 format!("score {of}: {metric} of {}", suite.explainers[score.explainer].label)
             }
             Task::Picture(picture) => format!("picture {of}: {}", suite.explainers[picture.explainer].label),
         }
+    }
+}
+
+impl Retrain {
+    fn describe(&self, suite: &Suite) -> String {
+        let metric = &suite.metrics[self.metric].value.metric.method;
+        let kept = metric.removal().is_some_and(|removal| removal.keep);
+        let of = self.explainer.map_or("", |explainer| suite.explainers[explainer].label.as_str());
+        let part = |share: f64| {
+            let share = (1e4 * share).round() / 100.0;
+            if kept { format!("only the top {share} % of {of}") } else { format!("without the top {share} % of {of}") }
+        };
+        let what = match &self.retraining.on {
+            Modified::Not => "on unmodified images".to_string(),
+            Modified::Images(_, share) => part(share.value()),
+            Modified::Masks(_, share) => format!("on the masks of images {}", part(share.value())),
+        };
+        format!("{what}, repetition {}", self.retraining.repetition)
     }
 }

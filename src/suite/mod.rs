@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::catalogue::Chosen;
 use crate::config::Settings;
 use crate::datasets::{Described, Source};
+use crate::error::{Error, Result};
 use crate::explainers::Contender;
 use crate::metrics::Metric;
 use crate::model::Graph;
@@ -49,6 +50,10 @@ pub struct Suite {
     pub seed: u64,
     /// Which trainings there are of each recipe.
     pub model_seeds: Vec<u64>,
+    /// The repetitions of every training on modified data.
+    pub repetitions: Vec<u64>,
+    /// At most so many images of each split are ranked and trained on anew: a quick look.
+    pub limit: Option<usize>,
     pub over: Population,
     pub alpha: f64,
     pub datasets: Vec<Labelled<Data>>,
@@ -119,8 +124,26 @@ impl Suite {
         others.find(|other| other.names(dataset, model, explainer)).map(|other| &other.images)
     }
 
+    /// How many images of a split are ranked and trained on anew: all of them, but for a quick look.
+    pub fn retrained(&self, dataset: usize, split: SplitName) -> usize {
+        let described = &self.datasets[dataset].value.described;
+        let all = if split == SplitName::Test { described.test } else { described.train };
+        self.limit.unwrap_or(all).min(all)
+    }
+
+    /// The explainer whose retrained accuracy others are held against: noise that is fixed for each image.
+    pub fn random(&self) -> Result<usize> {
+        let found = self.explainers.iter().position(|row| is_random(&row.value));
+        found.ok_or_else(|| Error::new("the suite has no explainer `random`"))
+    }
+
     /// The network of a dataset and a model.
     pub fn network(&self, dataset: usize, model: usize) -> Option<&Network> {
         self.networks.iter().find(|network| network.dataset == dataset && network.model == model)
     }
+}
+
+/// Whether a contender is noise that is fixed for each image.
+fn is_random(contender: &Contender) -> bool {
+    contender.chosen.entry == "random" && !contender.chosen.method.redrawn()
 }

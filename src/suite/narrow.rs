@@ -39,6 +39,7 @@ impl Suite {
 
     /// At most `limit` images of each sample.
     pub fn limit_images(&mut self, limit: usize) {
+        self.limit = Some(limit);
         for metric in &mut self.metrics {
             metric.value.images.count = metric.value.images.count.min(limit);
         }

@@ -31,8 +31,8 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
     let question = root.get("question", String::new());
     let analysis = root.get("analysis", String::new());
     let seed = root.get("seed", 0u64);
-    let model_seeds = super::seeds::read(root);
-    let (over, alpha) = read_inference(root, model_seeds.len());
+    let seeds = super::seeds::read(root);
+    let (over, alpha) = read_inference(root, seeds.model.len());
     let images = root.section("images").map_or_else(Images::default, |s| Images::read(&s, &Images::default()));
 
     let datasets = table(root, "dataset", |section| read_dataset(section, data));
@@ -46,6 +46,7 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
 
     super::check::check(&datasets, &explainers, &metrics);
     super::check::check_asked(&datasets, &explainers, &metrics);
+    super::check::check_retraining(root, &explainers, &metrics, &models);
     super::check::check_population(over, &models);
     super::check::check_weights(&networks, &models);
     let mut metrics = labelled(metrics)?;
@@ -55,7 +56,9 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
         question,
         analysis,
         seed,
-        model_seeds,
+        model_seeds: seeds.model,
+        repetitions: seeds.retrain,
+        limit: None,
         over,
         alpha,
         datasets: labelled(datasets)?,

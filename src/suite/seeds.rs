@@ -48,19 +48,32 @@ impl Seeds {
     }
 }
 
-/// Reads `seeds = { model = 3 }` of the suite `root`.
-pub fn read(root: &Section) -> Vec<u64> {
-    let Some(section) = root.section("seeds") else { return vec![0] };
-    let seeds = section.get_if("model", Seeds::Count(1), Seeds::fit, Seeds::EXPECTED);
-    let keys = section.keys();
-    for unused in ["retrain", "flip", "draw"].into_iter().filter(|unused| keys.iter().any(|key| key == unused)) {
-        section.expect(&[unused]);
-        let help = "take it out: it would change nothing".to_string();
-        section.mistake_at_key(unused, format!("no metric of this suite uses `seeds.{unused}`"), None, Some(help));
-    }
-    section.finish();
-    match seeds {
+/// The seeds of each level.
+pub struct Levels {
+    pub model: Vec<u64>,
+    pub retrain: Vec<u64>,
+}
+
+/// Reads `seeds = { model = 3, retrain = 2 }` of the suite `root`.
+pub fn read(root: &Section) -> Levels {
+    let Some(section) = root.section("seeds") else { return Levels { model: vec![0], retrain: vec![0] } };
+    let seeds = |level| match section.get_if(level, Seeds::Count(1), Seeds::fit, Seeds::EXPECTED) {
         Seeds::Count(count) => (0..count).collect(),
         Seeds::List(seeds) => seeds,
+    };
+    let levels = Levels { model: seeds("model"), retrain: seeds("retrain") };
+    for level in ["flip", "draw"] {
+        unused(&section, level);
+    }
+    section.finish();
+    levels
+}
+
+/// A level that no metric of the suite has use for.
+pub fn unused(section: &Section, level: &str) {
+    if section.has(level) {
+        section.expect(&[level]);
+        let help = "take it out: it would change nothing".to_string();
+        section.mistake_at_key(level, format!("no metric of this suite uses `seeds.{level}`"), None, Some(help));
     }
 }

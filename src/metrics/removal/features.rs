@@ -67,6 +67,11 @@ impl Ranking {
         Self { feature, ties }
     }
 
+    /// Everything that decides a ranking, beside the map.
+    pub fn identity(&self) -> String {
+        format!("{:?} {:?}", self.feature, self.ties)
+    }
+
     /// How many features an image of `shape` [C, H, W] has.
     pub fn count(&self, shape: &[i64]) -> usize {
         self.feature.grid(shape).iter().product::<i64>() as usize
@@ -95,6 +100,19 @@ impl Feature {
             Self::Element => [shape[0], shape[1], shape[2]],
             Self::Pixel => [1, shape[1], shape[2]],
             Self::Region(side) => [1, (shape[1] + side - 1) / side, (shape[2] + side - 1) / side],
+        }
+    }
+
+    /// What is known of each feature, [B, D], for each pixel of images of `shape` [C, H, W]: [B, 1 or C, H, W].
+    pub fn spread(self, features: &Tensor, shape: &[i64]) -> Result<Tensor> {
+        let [channels, rows, columns] = self.grid(shape);
+        let features = features.f_view([-1, channels, rows, columns])?;
+        match self {
+            Self::Region(side) => {
+                let tall = features.f_repeat_interleave_self_int(side, 2, None)?.f_narrow(2, 0, shape[1])?;
+                Ok(tall.f_repeat_interleave_self_int(side, 3, None)?.f_narrow(3, 0, shape[2])?)
+            }
+            _ => Ok(features),
         }
     }
 
@@ -128,6 +146,11 @@ impl Ranked {
 
     /// The place in the order of removal of the feature that each pixel belongs to, int64 [B, 1 or C, H, W]: 0 goes first.
     pub fn places(&self, order: Order) -> Result<Tensor> {
+        self.feature.spread(&self.order(order)?, &self.size[1..])
+    }
+
+    /// The place of each feature in the order of removal, int64 [B, D].
+    pub fn order(&self, order: Order) -> Result<Tensor> {
         let descending = order == Order::MostFirst;
         let order = match &self.shuffle {
             Some(shuffle) => {
@@ -137,16 +160,7 @@ impl Ranked {
             None => self.relevance.f_argsort_stable(true, 1, descending)?,
         };
         let places = Tensor::f_arange(order.size()[1], (Kind::Int64, order.device()))?.f_expand_as(&order)?;
-        let places = order.f_empty_like()?.f_scatter(1, &order, &places)?;
-        let [channels, rows, columns] = self.feature.grid(&self.size[1..]);
-        let places = places.f_view([-1, channels, rows, columns])?;
-        match self.feature {
-            Feature::Region(side) => {
-                let tall = places.f_repeat_interleave_self_int(side, 2, None)?.f_narrow(2, 0, self.size[2])?;
-                Ok(tall.f_repeat_interleave_self_int(side, 3, None)?.f_narrow(3, 0, self.size[3])?)
-            }
-            _ => Ok(places),
-        }
+        Ok(order.f_empty_like()?.f_scatter(1, &order, &places)?)
     }
 
     /// What a metric answers: an example whose map is not finite everywhere ranks nothing and has no values. Counted are

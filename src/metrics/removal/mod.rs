@@ -2,8 +2,11 @@
 
 mod curves;
 pub mod deletion;
-mod features;
+pub mod features;
 pub mod insertion;
+pub mod kar;
 pub mod pixel_flipping;
+pub mod retraining;
 pub mod road;
+pub mod roar;
 pub mod symmetric_relevance_gain;

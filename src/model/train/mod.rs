@@ -32,6 +32,8 @@ pub struct TrainData<'a> {
     /// Who the examples are. The order, shifts and dropout masks follow these, so that trainings with and without one
     /// example differ by that example only.
     pub ids: &'a [u64],
+    /// The images of an epoch, where they are not always the same ones; shape and kind of `images`.
+    pub redrawn: Option<&'a dyn Fn(usize) -> Result<Tensor>>,
 }
 
 /// What came of a training.
@@ -76,6 +78,7 @@ struct Run<'a> {
     recipe: &'a Recipe,
     noise: &'a Noise,
     images: Tensor,
+    redrawn: Option<&'a dyn Fn(usize) -> Result<Tensor>>,
     labels: Tensor,
     ids: &'a [u64],
     batches: Vec<Range<usize>>,
@@ -104,12 +107,29 @@ impl<'a> Run<'a> {
         let weights = Weights::draw(graph, noise, kind, device)?;
         let descent = recipe.optimizer.start(&weights.parameters)?;
         let batches = batches(examples, recipe.batch);
-        Ok(Self { graph, recipe, noise, images, labels, ids: data.ids, batches, kind, weights, descent, steps: 0 })
+        let redrawn = data.redrawn;
+        Ok(Self {
+            graph,
+            recipe,
+            noise,
+            images,
+            redrawn,
+            labels,
+            ids: data.ids,
+            batches,
+            kind,
+            weights,
+            descent,
+            steps: 0,
+        })
     }
 
     /// One pass through the data; the mean loss on the way.
     fn epoch(&mut self, epoch: usize) -> Result<f64> {
         let device = self.images.device();
+        if let Some(images_of) = self.redrawn {
+            self.images = images_of(epoch)?.f_to_device(device)?;
+        }
         let noise = |purpose: &str| self.noise.purpose(purpose).index(epoch as u64);
         let (shifts, masks) = (noise("augment"), noise("dropout"));
         let order = order(self.ids, &noise("order"));

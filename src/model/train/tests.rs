@@ -29,7 +29,7 @@ fn trained(recipe: &str, noise: u64, layers: &str) -> Result<Trained> {
     let section = Section::parse("model.toml", recipe).unwrap();
     let recipe = Recipe::read(&section, &[1, 6, 6]);
     section.check().unwrap();
-    let data = TrainData { images: &images, labels: &labels, ids: &ids };
+    let data = TrainData { images: &images, labels: &labels, ids: &ids, redrawn: None };
     train(&graph(layers, &[1, 6, 6], 2), &recipe, &data, &Noise::new(noise), Device::Cpu, &mut |_, _| {})
 }
 
@@ -60,7 +60,7 @@ fn bytes_are_trained_on_as_their_pixels() {
     let numbers = bytes.to_kind(Kind::Float) / 255.0;
     let recipe = Recipe::read(&Section::parse("", "epochs = 2").unwrap(), &[1, 6, 6]);
     let loss = |images: &Tensor| {
-        let data = TrainData { images, labels: &labels, ids: &[0, 1, 2, 3] };
+        let data = TrainData { images, labels: &labels, ids: &[0, 1, 2, 3], redrawn: None };
         let graph = graph(LAYERS, &[1, 6, 6], 2);
         train(&graph, &recipe, &data, &Noise::new(0), Device::Cpu, &mut |_, _| {}).unwrap().loss
     };

@@ -116,7 +116,8 @@ impl Collected<'_> {
         contenders.sort_by_key(|contender| match contender.role {
             Role::Explainer => 0,
             Role::Control => 1,
-            Role::Oracle => 2,
+            Role::Leak => 2,
+            Role::Oracle => 3,
         });
         let mut group = Group {
             dataset: self.suite.datasets[place.0].label.clone(),

@@ -26,10 +26,11 @@ pub fn perform(context: &Context, task: &Explain, trained: &Content, sampled: &C
     let explainer = &context.suite.explainers[task.explainer].value.chosen.method;
     let scene = scene(context, &model, &loaded, &task.images, &places, sampled)?;
     // What an explainer does not ask for would be copied with every row that it makes of an example.
-    let scene = Scene { evidence: scene.evidence.filter(|_| explainer.needs_truth()), ..scene };
+    let mut scene = Scene { evidence: scene.evidence.filter(|_| explainer.needs_truth()), ..scene };
 
     let start = Instant::now();
-    let (attribution, chunk) = within_memory(explainer.as_ref(), scene)?;
+    let attribution = within_memory(explainer.as_ref(), &mut scene)?;
+    let chunk = scene.chunk;
     // What another explainer had asked before counts as if this one had asked first.
     let seconds = (start.elapsed() + model.spared()).as_secs_f64();
     let together = (chunk / explainer.rows(&loaded.dataset.train.shape())).clamp(1, places.len().max(1));
@@ -46,14 +47,14 @@ pub fn perform(context: &Context, task: &Explain, trained: &Content, sampled: &C
     Ok(Content { record: json!({ "cost": cost, "chunk": chunk }), arrays })
 }
 
-/// Explains, with half the rows at once each time a GPU has no memory left. Also answers with the rows it came to.
-fn within_memory(explainer: &dyn Explainer, mut scene: Scene) -> Result<(Attribution, usize)> {
+/// Explains, with half the rows at once each time a GPU has no memory left; the scene's chunk is what it came to.
+pub fn within_memory(explainer: &dyn Explainer, scene: &mut Scene) -> Result<Attribution> {
     loop {
-        match explainer.explain(&scene) {
+        match explainer.explain(scene) {
             Err(error) if scene.chunk > 1 && scene.x.device() != Device::Cpu && is_out_of_memory(&error) => {
                 scene.chunk /= 2;
             }
-            answer => return Ok((answer?, scene.chunk)),
+            answer => return answer,
         }
     }
 }

@@ -5,6 +5,8 @@ mod data;
 mod explain;
 mod picture;
 mod provenance;
+mod rank;
+mod retrain;
 mod score;
 mod train;
 
@@ -57,6 +59,12 @@ impl Context {
         let mut content = match &cell.task {
             Task::Train(task) => train::perform(self, task, progress)?,
             Task::Explain(task) => explain::perform(self, task, &needs[0], &needs[needs.len() - 1])?,
+            Task::Rank(task) => rank::perform(self, task, &needs[0])?,
+            Task::Retrain(task) => retrain::perform(self, task, &needs, progress)?,
+            Task::Score(task) if task.explained.is_empty() => match score::settle(self, task, store)? {
+                Ok(content) => content,
+                Err(missing) => return Ok(Outcome::Missing(missing)),
+            },
             Task::Score(task) => {
                 let mut scoring = score::Scoring::new(self, task, &needs)?;
                 for block in 0..task.explained.len() {
@@ -80,6 +88,7 @@ impl Context {
     /// The contents of what a cell needs, but for the blocks of a score, which are read one at a time.
     fn read_needs(&self, cell: &Cell, store: &Store) -> Result<std::result::Result<Vec<Content>, CellId>> {
         match &cell.task {
+            Task::Score(task) if task.explained.is_empty() => Ok(Ok(Vec::new())),
             Task::Score(task) => {
                 let others = task.others.iter().map(|other| other.trained);
                 read_all(store, &std::iter::once(task.trained).chain(others).collect::<Vec<_>>())

@@ -11,8 +11,9 @@ use crate::error::{Error, Result};
 use crate::explainers::Unit;
 use crate::metrics::{Cost, Given, Other, Scores};
 use crate::model::Model;
-use crate::plan::Score;
-use crate::store::{Array, Content, Data};
+use crate::need::Known;
+use crate::plan::{CellId, Score};
+use crate::store::{Array, Content, Data, Store};
 
 pub struct Scoring<'a> {
     context: &'a Context,
@@ -76,31 +77,48 @@ impl<'a> Scoring<'a> {
 
     /// All blocks as one record: ids, labels, for each measure an array [units, points], and how often each flag was raised.
     pub fn finish(self) -> Result<Content> {
-        let first = self.blocks.first().ok_or_else(|| Error::new("there is nothing to score"))?;
-        let ids: Vec<i64> = self.blocks.iter().flat_map(|scores| &scores.ids).map(|id| *id as i64).collect();
-        let mut arrays = BTreeMap::from([
-            ("ids".to_string(), arrays::integers(&ids)),
-            ("labels".to_string(), arrays::integers(&self.labels)),
-        ]);
-        let mut measures: Vec<Value> = Vec::new();
-        for (m, measure) in first.measures.iter().enumerate() {
-            let values: Vec<f64> = self.blocks.iter().flat_map(|scores| &scores.measures[m].values).copied().collect();
-            if values.len() != ids.len() * measure.at.len() {
-                return Err(Error::new(format!(
-                    "`{}` has {} values for {} units",
-                    measure.measure,
-                    values.len(),
-                    ids.len()
-                )));
-            }
-            let shape = vec![ids.len(), measure.at.len()];
-            arrays.insert(format!("values.{}", measure.measure), Array { shape, data: Data::F64(values) });
-            measures.push(json!({ "name": measure.measure, "at": measure.at }));
-        }
-        let mut flags: BTreeMap<&str, usize> = BTreeMap::new();
-        for (flag, units) in self.blocks.iter().flat_map(|scores| &scores.flags) {
-            *flags.entry(flag).or_default() += units;
-        }
-        Ok(Content { record: json!({ "unit": first.unit, "measures": measures, "flags": flags }), arrays })
+        let mut content = content(&self.blocks)?;
+        content.arrays.insert("labels".to_string(), arrays::integers(&self.labels));
+        Ok(content)
     }
+}
+
+/// The score of a metric that looks at no image, or the cell that is gone.
+pub fn settle(context: &Context, task: &Score, store: &Store) -> Result<std::result::Result<Content, CellId>> {
+    let mut known = Known { repetitions: context.suite.repetitions.clone(), ..Known::default() };
+    for (need, cells) in &task.answers {
+        let mut records = Vec::with_capacity(cells.len());
+        for id in cells {
+            match store.record(*id)? {
+                Some(record) => records.push(record),
+                None => return Ok(Err(*id)),
+            }
+        }
+        known.records.insert(need.clone(), records);
+    }
+    let metric = &context.suite.metrics[task.metric].value.metric.method;
+    Ok(Ok(content(&[metric.settle(&known)?])?))
+}
+
+/// Scores, block by block, as one record with arrays.
+fn content(blocks: &[Scores]) -> Result<Content> {
+    let first = blocks.first().ok_or_else(|| Error::new("there is nothing to score"))?;
+    let ids: Vec<i64> = blocks.iter().flat_map(|scores| &scores.ids).map(|id| *id as i64).collect();
+    let mut arrays = BTreeMap::from([("ids".to_string(), arrays::integers(&ids))]);
+    let mut measures: Vec<Value> = Vec::new();
+    for (m, measure) in first.measures.iter().enumerate() {
+        let values: Vec<f64> = blocks.iter().flat_map(|scores| &scores.measures[m].values).copied().collect();
+        let name = measure.measure;
+        if values.len() != ids.len() * measure.at.len() {
+            return Err(Error::new(format!("`{name}` has {} values for {} units", values.len(), ids.len())));
+        }
+        let shape = vec![ids.len(), measure.at.len()];
+        arrays.insert(format!("values.{name}"), Array { shape, data: Data::F64(values) });
+        measures.push(json!({ "name": name, "at": measure.at }));
+    }
+    let mut flags: BTreeMap<&str, usize> = BTreeMap::new();
+    for (flag, units) in blocks.iter().flat_map(|scores| &scores.flags) {
+        *flags.entry(flag).or_default() += units;
+    }
+    Ok(Content { record: json!({ "unit": first.unit, "measures": measures, "flags": flags }), arrays })
 }

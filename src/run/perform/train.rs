@@ -26,7 +26,7 @@ pub fn perform(context: &Context, task: &Train, progress: &dyn Fn(f64)) -> Resul
             let labels = loaded.dataset.train.all_labels(context.device)?;
             // Training images are told apart from test images in every draw.
             let ids: Vec<u64> = (0..loaded.dataset.train.len() as u64).map(|place| (1 << 32) + place).collect();
-            let data = train::TrainData { images: &images, labels: &labels, ids: &ids };
+            let data = train::TrainData { images: &images, labels: &labels, ids: &ids, redrawn: None };
             // Keyed by the training seed alone: two recipes of one seed start from the same weights and see the same batches.
             let noise = context.noise().purpose("training").index(task.seed);
             let epochs = recipe.epochs as f64;
