@@ -10,6 +10,7 @@ mod readme;
 mod reference;
 mod reference_explainers;
 mod resume;
+mod retraining;
 mod rounds;
 mod support;
 

@@ -114,6 +114,37 @@ fn a_kill_at_any_moment_loses_nothing() {
     assert!(hits >= 15, "only {hits} of {KILLS} kills hit a running cell");
 }
 
+/// Rankings and trainings anew: a row of each network takes some tens of cells.
+const RETRAINED: &str = r#"
+seeds = { model = 2, retrain = 2 }
+images = { count = 20 }
+dataset = { use = "planted", size = 16, train = 700, test = 100 }
+explainer = [{ use = "smoothgrad" }, { use = "random" }, { name = "redrawn", use = "random", redraw = "epoch" }]
+metric = [{ use = "roar", fractions = [0.3, 0.6, 0.9] }, { use = "kar", fractions = [0.1], masks = false }]
+
+[model]
+layers = [{ conv2d = { out = 8, kernel = 3, padding = 1 } }, "relu", "flatten", { linear = { out = 4 } }]
+train = { epochs = 2, batch = 20 }
+"#;
+
+#[test]
+fn killed_retraining_equals_an_undisturbed_one() {
+    let undisturbed = Bench::new(RETRAINED);
+    let start = Instant::now();
+    let said = undisturbed.says(LONG_RUN);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let length = start.elapsed();
+    let expected = undisturbed.compared("out");
+    let mut hits = 0;
+    for seed in 1..=4 {
+        let bench = Bench::new(RETRAINED);
+        hits += usize::from(kill(&bench, length.mul_f64(0.8 * share(seed))));
+        assert_eq!(bench.rows(), expected, "killed at {} of the run", share(seed));
+        assert_eq!(bench.temporary(), Vec::<PathBuf>::new());
+    }
+    assert!(hits >= 2, "only {hits} of 4 kills hit a running cell");
+}
+
 /// Kills a run this long after its first cell has begun; says whether it held a cell then.
 fn kill(bench: &Bench, after: Duration) -> bool {
     let mut child = bench.start(LONG_RUN);
