@@ -64,6 +64,8 @@ pub struct Measure {
     pub lines: &'static [Line],
     /// Whether it differs from run to run, as seconds do: then it stays out of the files that are compared.
     pub timing: bool,
+    /// The measure of the same metric whose interval's half-width it is: then it has no values of its own.
+    pub half_width_of: Option<&'static str>,
 }
 
 impl Measure {
@@ -79,6 +81,7 @@ impl Measure {
             over_classes: false,
             lines: &[],
             timing: false,
+            half_width_of: None,
         }
     }
 
@@ -105,6 +108,12 @@ impl Measure {
 
     pub const fn timing(self) -> Self {
         Self { timing: true, ..self }
+    }
+
+    /// Half the width of the interval of another measure of the same metric, point by point: what difference these units can
+    /// show. The report fills it in; scores hold no values of it.
+    pub const fn half_width_of(self, name: &'static str) -> Self {
+        Self { half_width_of: Some(name), ..self }
     }
 }
 
@@ -245,6 +254,16 @@ pub trait Metric: Send + Sync {
     /// Whether it needs data that has a counterpart.
     fn needs_counterpart(&self) -> bool {
         false
+    }
+
+    /// Whether it trains networks anew on modified data.
+    fn retrains(&self) -> bool {
+        false
+    }
+
+    /// A sentence that must stand beside its numbers wherever they are shown, such as what they must not be taken for.
+    fn warning(&self) -> Option<String> {
+        None
     }
 
     /// Whether it ranks single elements of the input, which a map of one number per pixel does not tell apart.
