@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tch::{Kind, Tensor};
 
 use super::control::Control;
-use super::{Explainer, Scene};
+use super::{Explainer, Role, Scene, Unit};
 use crate::catalogue::Entry;
 use crate::error::{Error, Result};
 
@@ -23,7 +23,7 @@ pub const ENTRY: Entry<dyn Explainer> = Entry {
     reference: "Rong et al. 2022",
     revision: 1,
     source: include_str!("label_leak.rs"),
-    read: |_| Some(Arc::new(Control::pixels(map))),
+    read: |_| Some(Arc::new(Control { role: Role::Leak, unit: Unit::Pixel, map })),
 };
 
 fn map(on: &Scene) -> Result<Tensor> {

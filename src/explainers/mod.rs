@@ -68,6 +68,8 @@ pub enum Role {
     Explainer,
     /// Does not see the model: the bar that a contender has to pass.
     Control,
+    /// A control that writes the class into its map: it shows what a metric can be cheated by, and is no bar.
+    Leak,
     /// Sees the ground truth.
     Oracle,
 }
