@@ -85,7 +85,7 @@ pub fn tables(group: &Group) -> String {
     let counted = counted(group);
     if !counted.is_empty() {
         let rows = counted.into_iter().map(|line| vec![line.metric, line.reason, line.counts]).collect();
-        let header = ["metric", "counted", "of all networks' images"].map(String::from).to_vec();
+        let header = ["metric", "counted", "of all networks' units"].map(String::from).to_vec();
         let _ = write!(text, "### Counted\n\n{}\n", grid(&Grid { header, rows }, ":--|"));
     }
     // What the tables share is said once.

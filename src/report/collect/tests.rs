@@ -246,6 +246,13 @@ fn what_must_stand_beside_numbers_does() {
         assert!(told.iter().any(|stem| stem.contains(part)), "{part} in {told:?}");
     }
     assert!(!told.iter().any(|stem| stem.contains("localization")));
+    // Where one variant of a sweep says nothing, the other goes by its own label.
+    let half = retrained(|suite| {
+        let plain = suite::read("suite.toml", SUITE, &DataFolder::default()).unwrap();
+        suite.metrics[1] = plain.metrics[1].clone();
+    });
+    assert_eq!(half.notes[0], "warning: deletion[imputer=black]: not ROAR.");
+    assert!(!half.notes[1].starts_with("warning:"));
 }
 
 #[test]
