@@ -122,6 +122,35 @@ fn a_smaller_run_is_a_part() {
     assert_eq!(fresh.computed(), 29);
 }
 
+/// A suite without explainers and metrics trains its networks and shows them.
+#[test]
+fn networks_alone_are_trained_and_shown() {
+    let rows = |line: &&str| !line.starts_with("explainer") && !line.starts_with("metric");
+    let suite: Vec<&str> = SMALL.lines().filter(rows).collect();
+    let bench =
+        Bench::new(&format!("{}\n[[model]]\nname = \"wide\"\n", suite.join("\n").replace("[model]", "[[model]]")));
+    let more = "layers = [\"flatten\", { linear = { out = 8 } }, \"relu\", { linear = { out = 4 } }]\n";
+    let text = fs::read_to_string(bench.path("suite.toml")).unwrap();
+    fs::write(bench.path("suite.toml"), format!("{text}{more}train = {{ epochs = 1 }}\n")).unwrap();
+    let valid = quiet(bench.says("validate suite.toml"));
+    assert!(valid.contains("2 models, 0 explainers, 0 metrics, 2 trainings"), "{valid}");
+    assert!(quiet(bench.says("plan suite.toml --store store")).contains("\n4 cells, 4 to do: 4 trainings"));
+    let one = bench.says("run suite.toml --store store --out one --only wide");
+    assert_eq!((one.code, one.computed()), (Some(0), 2), "{}", one.err);
+
+    let said = bench.run();
+    assert_eq!((said.code, said.computed()), (Some(0), 2), "{}", said.err);
+    for words in ["Does it run?", "\nNetworks\n", "\nplanted, linear ", "\nplanted, wide ", "seeds 0, 1"] {
+        assert!(said.out.contains(words), "{words} in\n{}", said.out);
+    }
+    let read = |name: &str| fs::read_to_string(bench.path("out/suite").join(name)).unwrap();
+    let networks = read("networks.csv");
+    assert_eq!(networks.lines().filter(|line| line.contains(",test accuracy,")).count(), 2 + 4, "{networks}");
+    assert!(networks.contains("suite,planted,linear,1,running training accuracy,2.0,"), "{networks}");
+    assert!(read("report.md").contains("figures/networks.png") && bench.path("out/suite/tables/networks.tex").exists());
+    assert_eq!(read("rows.csv").lines().count(), 1);
+}
+
 #[test]
 fn a_report_is_rebuilt_from_the_store() {
     let bench = Bench::new(SMALL);

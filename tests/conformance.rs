@@ -251,7 +251,15 @@ fn every_metric_scores_each_example_alone_as_in_a_batch_and_keeps_its_word_on_me
             continue;
         }
         let whole = metric.score(&given(scene(&model, &statistics, 5, 1000), map.shallow_clone())).unwrap();
-        let promised: Vec<&str> = metric.measures().iter().map(|measure| measure.name).collect();
+        let measures = metric.measures();
+        // A half-width is read off another measure's interval, and has no values of its own.
+        let valued = measures.iter().filter(|measure| measure.half_width_of.is_none());
+        let promised: Vec<&str> = valued.map(|measure| measure.name).collect();
+        for measure in measures.iter().filter(|measure| measure.half_width_of.is_some()) {
+            let of = measures.iter().find(|other| Some(other.name) == measure.half_width_of);
+            let alike = of.is_some_and(|of| of.axis == measure.axis && of.half_width_of.is_none());
+            assert!(alike, "{} {}", entry.name, measure.name);
+        }
         assert_eq!(whole.measures.iter().map(|values| values.measure).collect::<Vec<_>>(), promised, "{}", entry.name);
         for values in &whole.measures {
             assert_eq!(values.values.len(), 5 * values.at.len(), "{} {}", entry.name, values.measure);

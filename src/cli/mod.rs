@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::datasets::DataFolder;
 use crate::error::{Error, Result};
+use crate::suite::Suite;
 
 mod doctor;
 mod explain;
@@ -102,6 +103,11 @@ fn described(error: &Error) -> String {
         Error::Mistakes(mistakes) => mistakes.to_string(),
         Error::Failed(text) => format!("error: {text}"),
     }
+}
+
+/// What must be known of a suite's metrics, a line each.
+fn warnings(suite: &Suite) -> String {
+    suite.warnings().iter().map(|warning| format!("{warning}\n")).collect()
 }
 
 /// Prints to standard output; a reader that went away (`| head`) is no error.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::session::Session;
-use super::{Places, print};
+use super::{Places, print, warnings};
 use crate::error::Result;
 use crate::plan::{BLOCK, Cell, PICTURES, Plan, Task};
 use crate::suite::{Origin, SplitName, Suite};
@@ -63,6 +63,7 @@ pub fn plan(arguments: &Arguments) -> Result<ExitCode> {
     if plan.later_rounds > 0 {
         text.push_str(&format!("up to {} further rounds, which depend on these results\n", plan.later_rounds));
     }
+    text.push_str(&warnings(&session.suite));
     print(&text);
     session.tell();
     Ok(ExitCode::SUCCESS)

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{Places, described, print};
+use super::{Places, described, print, warnings};
 use crate::error::Result;
 
 #[derive(Args)]
@@ -23,13 +23,14 @@ pub fn validate(arguments: &Arguments) -> Result<ExitCode> {
     for path in &arguments.suites {
         match crate::suite::load(path, &data) {
             Ok(suite) => print(&format!(
-                "{}: ok ({} datasets, {} models, {} explainers, {} metrics, {} trainings of each model)\n",
+                "{}: ok ({} datasets, {} models, {} explainers, {} metrics, {} trainings of each model)\n{}",
                 path.display(),
                 suite.datasets.len(),
                 suite.models.len(),
                 suite.explainers.len(),
                 suite.metrics.len(),
-                suite.model_seeds.len()
+                suite.model_seeds.len(),
+                warnings(&suite)
             )),
             Err(error) => {
                 eprintln!("{}", described(&error));

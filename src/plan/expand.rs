@@ -18,6 +18,9 @@ pub const BLOCK: usize = 512;
 /// that ask in rounds ask as far as these answers carry them.
 pub fn expand(suite: &Suite, outside: &Outside, record: &dyn Fn(CellId) -> Option<Value>) -> Result<Plan> {
     let mut expansion = Expansion { suite, outside, record, plan: Plan::default(), ranks: HashMap::new() };
+    if suite.metrics.is_empty() {
+        expansion.networks()?;
+    }
     for metric in 0..suite.metrics.len() {
         for (row, explainer, images) in expansion.rows(metric) {
             expansion.score(metric, images, row, explainer)?;
@@ -43,6 +46,18 @@ struct Expansion<'a, 'o> {
 }
 
 impl<'a> Expansion<'a, '_> {
+    /// Every network for its own sake: what a suite without metrics asks for.
+    fn networks(&mut self) -> Result<()> {
+        for Network { dataset, model, .. } in &self.suite.networks {
+            for seed in &self.suite.model_seeds {
+                let network = Train { dataset: *dataset, model: *model, seed: *seed, data: DataRef::Stated };
+                let trained = self.train(&network)?;
+                self.plan.add_goal(trained);
+            }
+        }
+        Ok(())
+    }
+
     /// The networks and explainers that a metric looks at, and on which images.
     fn rows(&self, metric: usize) -> Vec<(Train, usize, &'a Images)> {
         let mut rows = Vec::new();

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::rows::rows;
-use super::{Flag, Format, Report, multiverse};
+use super::{Flag, Format, Report, multiverse, networks};
 use crate::error::{Error, Result};
 
 /// Which file.
@@ -15,6 +15,8 @@ pub enum Csv {
     /// What befell the maps.
     Flags,
     Multiverse,
+    /// How the networks were trained.
+    Networks,
 }
 
 const COLUMNS: [&str; 14] = [
@@ -43,6 +45,7 @@ impl Format for Csv {
             Self::Timings => table(&COLUMNS, rows(report, |measure| measure.timing)),
             Self::Flags => table(&FLAG_COLUMNS, flags(report)),
             Self::Multiverse => table(&multiverse::COLUMNS, multiverse::rows(report)),
+            Self::Networks => table(&networks::COLUMNS, networks::lines(report)),
         }
     }
 }
@@ -109,6 +112,22 @@ mod tests {
         let expected = "suite,dataset,model,explainer,metric,reason,count,of\n\
                         small,digits,cnn,random,pointing-game,constant map,12,300\n";
         assert_eq!(text(Csv::Flags, &sample::report()), expected);
+    }
+
+    #[test]
+    fn networks_are_estimates_and_then_trainings() {
+        let text = text(Csv::Networks, &sample::report());
+        // 3 estimates and 3 epochs; per training 3 numbers, the epochs to fit, twice 3 epochs.
+        assert_eq!(text.lines().count(), 1 + 6 + 2 * (4 + 6));
+        for line in [
+            "suite,dataset,model,seed,measure,at,estimate,low,high,n",
+            "small,digits,cnn,,test accuracy,,0.96,0.83,1.09,2",
+            "small,digits,cnn,0,epochs to fit,,2.0,,,1",
+            "small,digits,cnn,1,epochs to fit,,,,,1",
+            "small,digits,cnn,1,running training accuracy,3.0,0.96,,,1",
+        ] {
+            assert!(text.lines().any(|held| held == line), "{line} in\n{text}");
+        }
     }
 
     #[test]

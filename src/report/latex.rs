@@ -5,8 +5,9 @@ mod escape;
 use std::fmt::Write;
 
 use super::multiverse::{self, Grid, Multiverse};
+use super::networks::{self, Networks};
 use super::table::legend::{self, INVALID};
-use super::table::{Column, Entry, Marks, Row, Table};
+use super::table::{Column, Entry, LEAK, Marks, Row, Table};
 use super::{Direction, Family, Group, Role, file_stem};
 
 use escape::{escaped, number};
@@ -29,6 +30,12 @@ pub fn table(group: &Group, family: Family) -> Option<String> {
     let sentences = [title, group.caption.clone()].into_iter().chain(general).chain(own);
     let caption: Vec<String> = sentences.map(|sentence| escaped(&sentence)).collect();
     Some(environment(&caption.join(" "), &label, &body))
+}
+
+/// The table of the networks with its caption; `None` without any.
+pub fn networks(networks: &Networks) -> Option<String> {
+    let table = networks::table(networks)?;
+    Some(environment(&escaped(&format!("Networks. {}", networks.caption)), "networks", &body(&table)))
 }
 
 /// The ranks of a multiverse and what separates its pairs: two tables.
@@ -80,11 +87,11 @@ fn body(table: &Table) -> String {
         rows.flat_map(|row| row_lines(row, under)).collect::<Vec<_>>()
     };
     let columns = format!("l{}", "r".repeat(table.columns.len()));
-    tabular(&columns, &header(&table.columns), &[rows(true), rows(false)])
+    tabular(&columns, &header(table.names, &table.columns), &[rows(true), rows(false)])
 }
 
 /// The metrics over their measures: neighbours of one metric share its name, with a rule under it.
-fn header(columns: &[Column]) -> Vec<String> {
+fn header(row: &str, columns: &[Column]) -> Vec<String> {
     let (mut names, mut rules) = (Vec::new(), String::new());
     let mut first = 2;
     for metric in columns.chunk_by(|a, b| a.metric == b.metric) {
@@ -102,12 +109,13 @@ fn header(columns: &[Column]) -> Vec<String> {
         format!("{}{arrow}", escaped(&column.measure))
     });
     let top = line(std::iter::once(String::new()).chain(names));
-    vec![top, rules, line(std::iter::once("explainer".to_string()).chain(measures))]
+    vec![top, rules, line(std::iter::once(row.to_string()).chain(measures))]
 }
 
 /// The numbers of a contender with their intervals beside them, or in a second line under them.
 fn row_lines(row: &Row, under: bool) -> Vec<String> {
-    let label = std::iter::once(escaped(&row.label));
+    let mark = if row.role == Role::Leak { LEAK } else { "" };
+    let label = std::iter::once(escaped(&format!("{}{mark}", row.label)));
     let points = row.entries.iter().map(point);
     let intervals = || row.entries.iter().map(interval);
     if !under {
@@ -158,6 +166,19 @@ mod tests {
         assert_eq!(plain.matches('{').count(), plain.matches('}').count());
         assert_eq!(text.matches("\\begin").count(), text.matches("\\end").count());
         assert!(text.is_ascii(), "{text}");
+    }
+
+    #[test]
+    fn networks_and_what_leaks_are_read_by_tex() {
+        let text = networks(&sample::networks()).unwrap();
+        check(&text, 5);
+        assert!(text.contains("\nnetwork & train & test & final loss & epochs to fit \\\\\n"), "{text}");
+        assert!(text.contains("& 2, 1 never \\\\"), "{text}");
+        let mut group = sample::group();
+        group.contenders[3].role = Role::Leak;
+        let text = table(&group, Family::Removal).unwrap();
+        check(&text, 2);
+        assert_eq!(text.matches("$^{\\ddagger}$").count(), 2, "{text}");
     }
 
     #[test]

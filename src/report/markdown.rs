@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use super::figures::Figure;
+use super::figures::{Figure, NETWORKS};
 use super::multiverse::{self, Grid, Multiverse};
-use super::table::{DAGGER, Entry, Marks, Row, Table, counted, legend};
+use super::networks;
+use super::table::{DAGGER, Entry, LEAK, Marks, Row, Table, counted, legend};
 use super::{Format, Group, Report, Role};
 use crate::error::Result;
 
@@ -31,6 +32,13 @@ impl Format for Markdown<'_> {
                 shown.push(&figure.stem);
             }
         }
+        if let Some(table) = networks::table(&report.networks) {
+            let _ = write!(page, "## Networks\n\n{}\n\n{}\n", escaped(&report.networks.caption), layout(&table));
+            for figure in self.figures.iter().filter(|figure| figure.stem == NETWORKS) {
+                page.push_str(&picture(figure));
+                shown.push(&figure.stem);
+            }
+        }
         for figure in self.figures.iter().filter(|figure| !shown.contains(&&*figure.stem)) {
             page.push_str(&picture(figure));
         }
@@ -39,8 +47,8 @@ impl Format for Markdown<'_> {
             "## How to read the numbers\n\n\
              - A number is an estimate with its interval in brackets: {}.\n\
              - Numbers have two significant digits of the interval's half-width, and at most four decimals.\n\
-             - `rows.csv` and `rows.json` hold every number shown, in full precision and in base units. Timings differ \
-             from run to run; they are in `timings.csv` instead, so that equal runs give equal rows and figures.\n\n",
+             - `rows.csv` and `rows.json` hold every number shown of explainers, `networks.csv` those of networks, in full \
+             precision and in base units. Timings differ from run to run; they are in `timings.csv` instead, so that equal runs give equal rows and figures.\n\n",
             report.inference
         );
         if !report.notes.is_empty() {
@@ -77,7 +85,7 @@ pub fn tables(group: &Group) -> String {
     let counted = counted(group);
     if !counted.is_empty() {
         let rows = counted.into_iter().map(|line| vec![line.metric, line.reason, line.counts]).collect();
-        let header = ["metric", "counted", "of all networks' images"].map(String::from).to_vec();
+        let header = ["metric", "counted", "of all networks' units"].map(String::from).to_vec();
         let _ = write!(text, "### Counted\n\n{}\n", grid(&Grid { header, rows }, ":--|"));
     }
     // What the tables share is said once.
@@ -116,7 +124,7 @@ fn layout(table: &Table) -> String {
     let columns = table.columns.iter();
     let names: Vec<_> =
         columns.map(|column| escaped(&format!("{} {}", column.metric, column.measure_with_arrow()))).collect();
-    let mut text = format!("| explainer | {} |\n|:--|{}\n", names.join(" | "), "--:|".repeat(names.len()));
+    let mut text = format!("| {} | {} |\n|:--|{}\n", table.names, names.join(" | "), "--:|".repeat(names.len()));
     for row in &table.rows {
         let entries: Vec<String> = row.entries.iter().map(entry).collect();
         let _ = writeln!(text, "| {} | {} |", label(row), entries.join(" | "));
@@ -126,7 +134,11 @@ fn layout(table: &Table) -> String {
 
 fn label(row: &Row) -> String {
     let label = escaped(&row.label);
-    if row.role == Role::Explainer { label } else { format!("*{label}*") }
+    match row.role {
+        Role::Explainer => label,
+        Role::Leak => format!("*{label}*{LEAK}"),
+        Role::Control | Role::Oracle => format!("*{label}*"),
+    }
 }
 
 fn entry(entry: &Entry) -> String {

@@ -11,6 +11,7 @@ mod json;
 mod latex;
 mod markdown;
 mod multiverse;
+mod networks;
 mod publish;
 mod rows;
 mod table;
@@ -31,6 +32,7 @@ pub use collect::collect;
 pub use examples::write_examples;
 pub use figures::Size;
 pub use multiverse::{Multiverse, Pair, Universe};
+pub use networks::{Network, Networks, Training};
 pub use publish::write;
 pub use terminal::terminal;
 
@@ -49,6 +51,8 @@ pub struct Report {
     pub analysis: String,
     /// What the intervals are, such as "95 % intervals over new trainings (recipe)".
     pub inference: String,
+    /// How the networks were trained.
+    pub networks: Networks,
     pub tables: Vec<Group>,
     /// How the rankings hold where the suite sweeps over choices that are nobody's hypothesis.
     pub multiverses: Vec<Multiverse>,
@@ -86,6 +90,14 @@ pub struct Measure {
     pub variant: bool,
     /// Whether it differs from run to run; such numbers stay out of the files that are compared.
     pub timing: bool,
+    /// Whether it is the half-width of another measure's interval: it has no interval, and brackets would say too few units.
+    pub derived: bool,
+    /// What its intervals are.
+    pub inference: String,
+    /// What its intervals imagine to be drawn again, such as "images".
+    pub units: String,
+    /// A sentence that must stand beside its numbers.
+    pub warning: Option<String>,
     /// What the first number of a curve's points is, such as "fraction removed".
     pub axis: String,
     /// Named values to compare with, drawn across the figure.

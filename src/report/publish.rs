@@ -21,9 +21,13 @@ pub fn write(report: &Report, folder: &Path, size: Size) -> Result<Vec<PathBuf>>
         ("rows.json".into(), Json.render(report)?),
         ("timings.csv".into(), Csv::Timings.render(report)?),
         ("flags.csv".into(), Csv::Flags.render(report)?),
+        ("networks.csv".into(), Csv::Networks.render(report)?),
     ];
     if !report.multiverses.is_empty() {
         files.push(("multiverse.csv".into(), Csv::Multiverse.render(report)?));
+    }
+    if let Some(table) = latex::networks(&report.networks) {
+        files.push(("tables/networks.tex".into(), table.into_bytes()));
     }
     for group in &report.tables {
         let name = |stem: &str| format!("tables/{stem}.md");

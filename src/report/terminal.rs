@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use comfy_table::{Attribute, Cell, LineStyle, TableStyle};
 
-use super::table::{DAGGER, Entry, Marks, Table, counted, legend};
-use super::{Report, Role, multiverse};
+use super::table::{DAGGER, Entry, LEAK, Marks, Table, counted, legend};
+use super::{Report, Role, multiverse, networks};
 
 /// Paragraphs wider than this are hard to read.
 const WIDEST_TEXT: usize = 100;
@@ -41,10 +41,20 @@ pub fn terminal(report: &Report, width: Option<u16>, colour: bool) -> String {
         }
         said.iter().for_each(|line| printer.paragraph(&mut text, line));
     }
+    // One network is described by the caption of its table.
+    if let Some(table) = networks::table(&report.networks)
+        && (report.networks.rows.len() > 1 || tables.is_empty())
+    {
+        printer.title(&mut text, "Networks");
+        printer.table(&mut text, &table);
+        printer.paragraph(&mut text, &report.networks.caption);
+    }
     text.push('\n');
-    // What the tables share is said once.
-    legend::general(&tables, &printer.marks()).iter().for_each(|line| printer.paragraph(&mut text, line));
-    printer.paragraph(&mut text, &format!("In brackets: {}.", report.inference));
+    if !tables.is_empty() {
+        // What the tables share is said once.
+        legend::general(&tables, &printer.marks()).iter().for_each(|line| printer.paragraph(&mut text, line));
+        printer.paragraph(&mut text, &format!("In brackets: {}.", report.inference));
+    }
     for note in &report.notes {
         printer.paragraph(&mut text, note);
     }
@@ -150,10 +160,11 @@ impl Printer {
     fn labels(&self, table: &Table) -> Texts {
         let labels = table.rows.iter().map(|row| match row.role {
             Role::Explainer => row.label.clone(),
+            Role::Leak => format!("{}{LEAK}", row.label),
             _ if self.colour => row.label.clone(),
             _ => format!("{}{CONTROL}", row.label),
         });
-        let labels: Texts = std::iter::once("\nexplainer".to_string()).chain(labels).collect();
+        let labels: Texts = std::iter::once(format!("\n{}", table.names)).chain(labels).collect();
         if taken(&labels) <= self.width / 3 {
             return labels;
         }
@@ -265,6 +276,32 @@ mod tests {
         let lines = |width| terminal(&report, Some(width), false).lines().map(String::from).collect::<Vec<_>>();
         assert!(lines(60).iter().any(|line| line.starts_with("[steps=16]")));
         assert!(lines(140).iter().any(|line| line.starts_with("integrated-gradients[steps=16] ")));
+    }
+
+    #[test]
+    fn several_networks_and_networks_alone_are_a_table() {
+        let mut report = sample::report();
+        assert!(!terminal(&report, None, false).contains("Networks"));
+        report.networks.rows.push(report.networks.rows[0].clone());
+        assert!(terminal(&report, None, false).contains("\nNetworks\n"));
+        report.networks.rows.truncate(1);
+        report.tables.clear();
+        for width in [40, 80, 120] {
+            let text = terminal(&report, Some(width), false);
+            assert!(text.contains("digits, cnn") && text.contains("2, 1 never"), "{text}");
+            assert!(!text.contains("In brackets:") && !text.contains("is better"), "{text}");
+            assert!(text.lines().all(|line| line.chars().count() <= usize::from(width)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_leaks_has_a_mark_of_its_own() {
+        let mut report = sample::report();
+        report.tables[0].contenders[3].role = Role::Leak;
+        let text = terminal(&report, None, false);
+        assert!(text.contains("\ninput‡ ") && text.contains("\nrandom° ") && text.contains("\n‡: writes"), "{text}");
+        // It is no bar.
+        assert!(report.tables[0].best(0, Role::Control).is_none());
     }
 
     #[test]

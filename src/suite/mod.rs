@@ -60,7 +60,7 @@ pub struct Suite {
     pub models: Vec<Labelled<ModelTable>>,
     pub explainers: Vec<Labelled<Contender>>,
     pub metrics: Vec<Labelled<MetricTable>>,
-    /// Every dataset with every model that some metric looks at.
+    /// Every dataset with every model that some metric looks at; all of them in a suite of networks alone.
     pub networks: Vec<Network>,
 }
 
@@ -135,6 +135,29 @@ impl Suite {
     pub fn random(&self) -> Result<usize> {
         let found = self.explainers.iter().position(|row| is_random(&row.value));
         found.ok_or_else(|| Error::new("the suite has no explainer `random`"))
+    }
+
+    /// What must stand beside the numbers of a metric, in one sentence that begins with "warning:" and its label; a sweep whose
+    /// variants all say the same goes by the label that they share.
+    pub fn warning(&self, metric: usize) -> Option<String> {
+        let said = |metric: &Labelled<MetricTable>| metric.value.metric.method.warning();
+        let metric = &self.metrics[metric];
+        let sentence = said(metric)?;
+        let mut variants = self.metrics.iter().filter(|other| other.base() == metric.base());
+        let alike = variants.all(|other| said(other).as_ref() == Some(&sentence));
+        let label = if alike { metric.base() } else { &metric.label };
+        Some(format!("warning: {label}: {}.", sentence.trim_end_matches('.')))
+    }
+
+    /// The warnings of all metrics, each once.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings: Vec<String> = Vec::new();
+        for warning in (0..self.metrics.len()).filter_map(|metric| self.warning(metric)) {
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+        warnings
     }
 
     /// The network of a dataset and a model.

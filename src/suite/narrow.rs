@@ -34,6 +34,7 @@ impl Suite {
             metric.value.models.retain(|index| models.contains(index));
             metric.value.explainers.retain(|index| explainers.contains(index));
         }
+        self.networks.retain(|network| datasets.contains(&network.dataset) && models.contains(&network.model));
         Ok(())
     }
 

@@ -37,6 +37,7 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
 
     let datasets = table(root, "dataset", |section| read_dataset(section, data));
     let models = table(root, "model", |_| Some(()));
+    tell_half(root);
     let explainers = table(root, "explainer", crate::explainers::read);
     let metrics = table(root, "metric", |section| Some(Narrowed::read(section, &datasets, &models, &explainers)));
     let networks = read_networks(&datasets, &models, &metrics);
@@ -67,6 +68,17 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
         metrics,
         networks,
     })
+}
+
+/// A suite without explainers and metrics is one of networks alone; with only one of the two it lacks the other.
+fn tell_half(root: &Section) {
+    for (there, lacking) in [("explainer", "metric"), ("metric", "explainer")] {
+        if root.has(there) && !root.has(lacking) {
+            let expected = format!("at least one table `[[{lacking}]]`, as there is `[[{there}]]`");
+            let help = "a suite that only trains its networks has neither".to_string();
+            root.mistake_at_header(format!("there is no `[[{lacking}]]`"), Some(expected), Some(help));
+        }
+    }
 }
 
 /// What explanations cost is a column of every table, stated or not.
@@ -108,10 +120,13 @@ fn labelled<T>(rows: Vec<Read<T>>) -> Option<Vec<Labelled<T>>> {
     rows.collect()
 }
 
-/// All rows of the tables called `key`, sweeps unfolded, labels told apart.
+/// All rows of the tables called `key`, sweeps unfolded, labels told apart. Whether explainers and metrics may be absent is
+/// for the suite as a whole to say.
 fn table<T>(root: &Section, key: &str, read: impl Fn(&Section) -> Option<T>) -> Vec<Read<T>> {
     let mut rows: Vec<Read<T>> = Vec::new();
-    for (suffix, section) in root.required_sections(key).iter().flat_map(Section::variants) {
+    let optional = ["explainer", "metric"].contains(&key) && !root.has(key);
+    let sections = if optional { root.sections(key) } else { root.required_sections(key) };
+    for (suffix, section) in sections.iter().flat_map(Section::variants) {
         // A model has no `use`: without a name it goes by its kind.
         let base = read_name(&section).or_else(|| section.peek("use")).unwrap_or_else(|| key.to_string());
         let label = format!("{base}{suffix}");
@@ -172,11 +187,12 @@ fn read_dataset(section: &Section, data: &DataFolder) -> Option<Data> {
     }
 }
 
-/// Builds the models for the datasets on which some metric looks at them; wrong shapes are mistakes under the layer's name.
+/// Builds the models for the datasets on which some metric looks at them, for all of them without a metric; wrong shapes are mistakes under the layer's name.
 fn read_networks(datasets: &[Read<Data>], models: &[Read<()>], metrics: &[Read<Narrowed>]) -> Vec<Network> {
     let narrowed = metrics.iter().filter_map(|metric| metric.value.as_ref());
-    let looked_at =
-        |d: &usize, m: &usize| narrowed.clone().any(|rows| rows.datasets.contains(d) && rows.models.contains(m));
+    let looked_at = |d: &usize, m: &usize| {
+        metrics.is_empty() || narrowed.clone().any(|rows| rows.datasets.contains(d) && rows.models.contains(m))
+    };
     let mut networks = Vec::new();
     let mut unread: Vec<bool> = vec![true; models.len()];
     for (d, dataset) in datasets.iter().enumerate() {

@@ -42,6 +42,8 @@ pub struct Trained {
     pub weights: Vec<Tensor>,
     /// The mean training loss of each epoch, measured on the way.
     pub loss: Vec<f64>,
+    /// The share of examples that each epoch's batches got right as they passed: in training mode, before their step.
+    pub accuracy: Vec<f64>,
     pub seconds: f64,
     pub steps: u64,
 }
@@ -58,18 +60,19 @@ pub fn train(
 ) -> Result<Trained> {
     let started = Instant::now();
     let mut run = Run::start(graph, recipe, data, noise, device)?;
-    let mut loss = Vec::with_capacity(recipe.epochs);
+    let (mut loss, mut accuracy) = (Vec::with_capacity(recipe.epochs), Vec::with_capacity(recipe.epochs));
     for epoch in 0..recipe.epochs {
-        let mean = run.epoch(epoch)?;
+        let (mean, right) = run.epoch(epoch)?;
         let finite = run.weights.parameters.f_isfinite()?.f_all()?.f_int64_value(&[])? == 1;
         if !mean.is_finite() || !finite {
             return Err(Error::new(format!("the training diverged in epoch {}: the loss is {mean}", epoch + 1)));
         }
         loss.push(mean);
+        accuracy.push(right);
         on_epoch(epoch + 1, mean);
     }
     let weights = run.weights.copies()?;
-    Ok(Trained { weights, loss, seconds: started.elapsed().as_secs_f64(), steps: run.steps })
+    Ok(Trained { weights, loss, accuracy, seconds: started.elapsed().as_secs_f64(), steps: run.steps })
 }
 
 /// A training under way.
@@ -124,8 +127,8 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// One pass through the data; the mean loss on the way.
-    fn epoch(&mut self, epoch: usize) -> Result<f64> {
+    /// One pass through the data; the mean loss and the accuracy on the way.
+    fn epoch(&mut self, epoch: usize) -> Result<(f64, f64)> {
         let device = self.images.device();
         if let Some(images_of) = self.redrawn {
             self.images = images_of(epoch)?.f_to_device(device)?;
@@ -137,19 +140,22 @@ impl<'a> Run<'a> {
         let places = Tensor::f_from_slice(&places)?.f_to_device(device)?;
         // Summed on the device: reading every loss would make it wait.
         let mut total = Tensor::f_zeros([], (Kind::Double, device))?;
+        let mut hits = Tensor::f_zeros([], (Kind::Int64, device))?;
         for batch in self.batches.clone() {
             let rows = places.f_narrow(0, batch.start as i64, batch.len() as i64)?;
             let ids: Vec<u64> = order[batch].iter().map(|&at| self.ids[at]).collect();
             let x = pixels(&self.images.f_index_select(0, &rows)?, self.kind)?;
             let x = self.recipe.augment.apply(x, &shifts, &ids)?;
-            let loss = self.step(&x, &self.labels.f_index_select(0, &rows)?, masks, &ids)?;
+            let (loss, right) = self.step(&x, &self.labels.f_index_select(0, &rows)?, masks, &ids)?;
             let _ = total.f_add_(&loss.f_mul_scalar(ids.len() as f64)?)?;
+            let _ = hits.f_add_(&right)?;
         }
-        Ok(total.f_double_value(&[])? / self.ids.len() as f64)
+        let examples = self.ids.len() as f64;
+        Ok((total.f_double_value(&[])? / examples, hits.f_int64_value(&[])? as f64 / examples))
     }
 
-    /// One step on a batch; its mean loss before the step.
-    fn step(&mut self, x: &Tensor, labels: &Tensor, masks: Noise, ids: &[u64]) -> Result<Tensor> {
+    /// One step on a batch; its mean loss and how many it got right, before the step.
+    fn step(&mut self, x: &Tensor, labels: &Tensor, masks: Noise, ids: &[u64]) -> Result<(Tensor, Tensor)> {
         let mode = Mode::Train { noise: masks, ids };
         let logits = self.graph.run(&self.weights.all, x, mode, &mut |_, _, _, output| Ok(output))?;
         let smoothing = self.recipe.label_smoothing;
@@ -158,7 +164,8 @@ impl<'a> Run<'a> {
         let factor = self.recipe.schedule.factor(self.steps, self.batches.len() as u64, self.recipe.epochs);
         self.descent.step(&mut self.weights.parameters, &gradient, factor)?;
         self.steps += 1;
-        Ok(loss.f_detach()?)
+        let right = logits.f_detach()?.f_argmax(-1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Int64)?;
+        Ok((loss.f_detach()?, right))
     }
 }
 

@@ -41,6 +41,7 @@ fn a_simple_problem_is_learnt() {
     let rows = |range: std::ops::Range<usize>| Ok(images.narrow(0, range.start as i64, range.len() as i64));
     assert_eq!(predictions(&model, 65, 16, rows).unwrap(), Vec::<i64>::try_from(labels).unwrap());
     assert!(trained.loss[4] < 0.5 * trained.loss[0], "{:?}", trained.loss);
+    assert!(trained.accuracy.len() == 5 && trained.accuracy[4] > trained.accuracy[0], "{:?}", trained.accuracy);
     // 65 examples: 4 steps an epoch, as the one left over joins the last.
     assert_eq!(trained.steps, 20);
 }
@@ -72,6 +73,19 @@ fn a_training_that_diverges_says_so() {
     let layers = r#"layers = ["flatten", { linear = { out = 20 } }, { linear = { out = 2 } }]"#;
     let error = trained("optimizer = { use = \"sgd\", lr = 1e30 }", 0, layers).err().unwrap().to_string();
     assert!(error.starts_with("the training diverged in epoch "), "{error}");
+}
+
+/// Without a step that moves it, the running accuracy is that of the network as drawn, batch by batch or at once.
+#[test]
+fn the_running_accuracy_is_that_of_the_batches_as_they_pass() {
+    let layers = r#"layers = ["flatten", { linear = { out = 2 } }]"#;
+    let still = trained("epochs = 2\nbatch = 16\noptimizer = { use = \"sgd\", lr = 1e-30 }", 0, layers).unwrap();
+    let (images, labels, _) = images(65);
+    let model = Model::new(Arc::new(graph(layers, &[1, 6, 6], 2)), still.weights).unwrap();
+    let rows = |range: std::ops::Range<usize>| Ok(images.narrow(0, range.start as i64, range.len() as i64));
+    let labels = Vec::<i64>::try_from(labels).unwrap();
+    let right = predictions(&model, 65, 65, rows).unwrap().iter().zip(&labels).filter(|(a, b)| a == b).count();
+    assert_eq!(still.accuracy, [right as f64 / 65.0; 2]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Collected, inference_words};
+use super::Collected;
 use crate::plan::CellId;
 use crate::report::{Contender, Role};
 
@@ -21,9 +21,15 @@ impl Collected<'_> {
             "{}. {}. {}.{}{failed}",
             self.networks(trained),
             self.images(place),
-            inference_words(self.suite),
+            self.inference_words(|m| self.looks_at(m, place)),
             controls(contenders)
         )
+    }
+
+    /// Whether a metric that the suite states looks at a dataset and a model.
+    fn looks_at(&self, m: usize, place: (usize, usize)) -> bool {
+        let table = &self.suite.metrics[m].value;
+        !table.follows && table.datasets.contains(&place.0) && table.models.contains(&place.1)
     }
 
     /// "3 networks (training seeds 0, 1, 2), test accuracy 0.954 to 0.986"
@@ -44,10 +50,15 @@ impl Collected<'_> {
         let mut samples: Vec<(String, Vec<&str>)> = Vec::new();
         for (m, metric) in self.suite.metrics.iter().enumerate() {
             let table = &metric.value;
-            if table.follows || !table.datasets.contains(&place.0) || !table.models.contains(&place.1) {
+            if !self.looks_at(m, place) {
                 continue;
             }
-            let words = format!("{} {}", self.counts(place, m), table.images.shown());
+            let words = if table.metric.method.retrains() {
+                let described = &self.suite.datasets[place.0].value.described;
+                format!("all {} training and {} test images", described.train, described.test)
+            } else {
+                format!("{} {}", self.counts(place, m), table.images.shown())
+            };
             match samples.iter_mut().find(|(held, _)| *held == words) {
                 Some((_, metrics)) if metrics.contains(&metric.base()) => {}
                 Some((_, metrics)) => metrics.push(metric.base()),
@@ -84,7 +95,8 @@ fn controls(contenders: &[Contender]) -> String {
         if labels.is_empty() { String::new() } else { format!(" {words}: {}.", labels.join(", ")) }
     };
     let blind = of(Role::Control, "Controls that do not see the model");
-    format!("{blind}{}", of(Role::Oracle, "Sees the truth"))
+    let leak = of(Role::Leak, "Writes the class into its map");
+    format!("{blind}{leak}{}", of(Role::Oracle, "Sees the truth"))
 }
 
 #[cfg(test)]
@@ -98,6 +110,8 @@ mod tests {
         assert_eq!(controls(&contenders), " Controls that do not see the model: random, input.");
         contenders[3].role = Role::Oracle;
         assert_eq!(controls(&contenders), " Controls that do not see the model: random. Sees the truth: input.");
+        contenders[2].role = Role::Leak;
+        assert_eq!(controls(&contenders), " Writes the class into its map: random. Sees the truth: input.");
         assert_eq!(controls(&contenders[..2]), "");
     }
 }

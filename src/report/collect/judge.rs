@@ -8,7 +8,7 @@ use crate::stats::{Estimate, Inference, Population, Sample, mean};
 use crate::store::{Array, Content, Data};
 
 /// With this many units or fewer, each of them is shown.
-const FEW: usize = 10;
+pub const FEW: usize = 10;
 
 /// The mean at one point of a measure, and the values of its units where they are few.
 pub fn estimate(inference: &Inference, contents: &[Content], measure: &Measure, point: usize) -> (Estimate, Vec<f64>) {
@@ -25,6 +25,11 @@ pub fn estimate(inference: &Inference, contents: &[Content], measure: &Measure, 
     };
     let dots = if units.len() <= FEW && !measure.timing { units } else { Vec::new() };
     (estimate, dots)
+}
+
+/// Half the width of an estimate's interval, which has no interval of its own.
+pub fn half_width(estimate: &Estimate) -> Estimate {
+    Estimate { point: (estimate.high - estimate.low) / 2.0, low: f64::NAN, high: f64::NAN, ..*estimate }
 }
 
 /// The mean of `a - b`, paired by network and unit.

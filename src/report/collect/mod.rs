@@ -3,9 +3,11 @@
 mod caption;
 mod compare;
 mod gallery;
+mod inference;
 mod judge;
 mod lines;
 mod multiverse;
+mod networks;
 mod notes;
 mod scores;
 mod worst;
@@ -21,7 +23,7 @@ use super::{Cell, Contender, Flag, Group, Measure, Point, Report};
 use crate::error::Result;
 use crate::explainers::Role;
 use crate::plan::{CellId, DataRef, Plan, Task};
-use crate::stats::{Inference, Population, Resampler};
+use crate::stats::{Inference, Resampler};
 use crate::store::{Content, Store};
 use crate::suite::Suite;
 
@@ -52,7 +54,8 @@ pub fn collect(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<Cell
         suite: suite.name.clone(),
         question: suite.question.clone(),
         analysis: suite.analysis.clone(),
-        inference: inference_words(suite),
+        inference: collected.inference_words(|_| true),
+        networks: networks::networks(suite, plan, store)?,
         tables,
         multiverses,
         pictures,
@@ -69,14 +72,6 @@ struct Collected<'a> {
 
 fn inference(suite: &Suite) -> Inference {
     Inference { over: suite.over, alpha: suite.alpha, resampler: Resampler::new(suite.seed) }
-}
-
-fn inference_words(suite: &Suite) -> String {
-    let percent = 100.0 * (1.0 - suite.alpha);
-    match suite.over {
-        Population::Recipe => format!("{percent} % intervals over new trainings of the recipe"),
-        Population::Model => format!("{percent} % intervals over new images, for these networks"),
-    }
 }
 
 /// The training records of a network, one per seed of the suite that finished.
@@ -145,6 +140,10 @@ impl Collected<'_> {
             headline: measure.axis.is_none() && !measure.minor,
             variant: self.is_variant(m),
             timing: measure.timing,
+            derived: measure.half_width_of.is_some(),
+            inference: self.inference_of(m),
+            units: self.units(m).to_string(),
+            warning: self.suite.warning(m),
             axis: measure.axis.unwrap_or_default().to_string(),
             reference_lines: Vec::new(),
         }
@@ -162,15 +161,27 @@ impl Collected<'_> {
             let asked = self.suite.images_of(place.3, place.0, place.1, place.2).is_some();
             return Cell::Missing(if asked { "did not finish" } else { "not asked for" }.to_string());
         };
-        let judged = |point| judge::estimate(&self.inference, contents, measure, point);
+        let measures = self.suite.metrics[place.3].value.metric.method.measures();
+        // What the values are of: a half-width has none of its own.
+        let named = measure.half_width_of.unwrap_or(measure.name);
+        let Some(valued) = measures.iter().find(|other| other.name == named) else {
+            return Cell::Missing(format!("there is no `{named}`"));
+        };
+        let judged = |point| match (judge::estimate(&self.inference, contents, valued, point), measure.half_width_of) {
+            (judged, None) => judged,
+            ((estimate, _), Some(_)) => (judge::half_width(&estimate), Vec::new()),
+        };
         if measure.axis.is_some() {
             let point = |(index, at)| {
                 let (estimate, dots) = judged(index);
                 Point { at, estimate, dots }
             };
-            return Cell::Curve(points_of(contents, measure.name).into_iter().enumerate().map(point).collect());
+            return Cell::Curve(points_of(contents, named).into_iter().enumerate().map(point).collect());
         }
         let (estimate, dots) = judged(0);
+        if measure.half_width_of.is_some() && estimate.point.is_nan() {
+            return Cell::Missing("too few units for an interval".to_string());
+        }
         Cell::Number { estimate, against_control: None, beats_control: None, against_best: None, dots }
     }
 

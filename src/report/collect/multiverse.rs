@@ -1,5 +1,7 @@
 //! Sweeps as a multiverse: which numbers belong to which way to choose.
 
+use std::collections::BTreeSet;
+
 use super::Collected;
 use super::judge::{difference, estimate};
 use crate::metrics::{Direction, Measure};
@@ -26,8 +28,12 @@ impl Collected<'_> {
 
     fn multiverse(&self, metric: &Swept, explainers: &[Swept], place: (usize, usize)) -> Option<Multiverse> {
         let measures = self.suite.metrics[metric.variants.first()?.1].value.metric.method.measures();
-        let ranks =
-            |measure: &Measure| measure.direction != Direction::None && measure.axis.is_none() && !measure.timing;
+        let ranks = |measure: &Measure| {
+            measure.direction != Direction::None
+                && measure.axis.is_none()
+                && !measure.timing
+                && measure.half_width_of.is_none()
+        };
         let measure = measures.into_iter().find(|measure| ranks(measure) && !measure.minor)?;
         // A sweep that turns the better end round leaves nothing to rank by.
         let alike = |m: usize| {
@@ -79,12 +85,17 @@ impl Collected<'_> {
             universes: universes.collect(),
             pairs: Vec::new(),
             left_out: labels(&left_out),
+            warnings: distinct(metric.variants.iter().filter_map(|(_, m)| self.suite.warning(*m))),
         };
         Some(multiverse.arranged(|universe, first, second| {
             let of = |e: usize| scores[universe][kept[e]].unwrap_or_default();
             difference(&self.inference, of(first), of(second), &measure)
         }))
     }
+}
+
+fn distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
+    texts.collect::<BTreeSet<String>>().into_iter().collect()
 }
 
 /// The rows that `shown` picks, variants of one label together.

@@ -1,4 +1,4 @@
-//! What stands below the tables: the settings that change rankings, and what went wrong.
+//! What stands below the tables: warnings first, the settings that change rankings, and what went wrong.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ pub fn notes(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<CellId
         let all = plan.goals.len();
         format!("{missing} of {all} results are missing; the numbers that they belong to are made of the others")
     });
-    explainers.chain(metrics).chain(data).chain(missing).chain(failures).collect()
+    suite.warnings().into_iter().chain(explainers).chain(metrics).chain(data).chain(missing).chain(failures).collect()
 }
 
 /// The keys of a sweep's part of a label, such as "[imputer=blur,unit=pixel]".

@@ -3,16 +3,19 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::json;
 
 use super::collect;
 use crate::datasets::DataFolder;
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::metrics::{Direction, Family, Given, Measure, Metric, Scores};
 use crate::plan::{Outside, Score, Task, expand};
 use crate::report::multiverse::Verdicts;
 use crate::report::{Cell, Group, Report};
 use crate::run::{Executor, Mock};
+use crate::stats::Population;
 use crate::store::{Array, Content, Data, Store};
 use crate::suite::{self, Suite};
 
@@ -70,19 +73,32 @@ fn scored(suite: &Suite, task: &Score) -> Content {
 }
 
 fn report() -> Report {
+    reported(suite::read("suite.toml", SUITE, &DataFolder::default()).unwrap(), "example")
+}
+
+/// What there is to say of a suite whose deletion is scored by the `unit`.
+fn reported(suite: Suite, unit: &str) -> Report {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("store")).unwrap();
     let data = DataFolder::default();
-    let suite = suite::read("suite.toml", SUITE, &data).unwrap();
     let hash = |file: &Path| Err(Error::new(format!("no file is expected, not {}", file.display())));
     let outside = Outside { data: &data, hash: RefCell::new(Box::new(hash)), fresh: None, known: RefCell::default() };
     let plan = expand(&suite, &outside, &|id| store.record(id).unwrap()).unwrap();
     let script = |cell: &crate::plan::Cell| match &cell.task {
         Task::Train(train) => {
-            let record = json!({ "test_accuracy": 0.9 + 0.01 * train.seed as f64 });
+            let seed = train.seed as f64;
+            let record = json!({
+                "train_accuracy": 1.0, "test_accuracy": 0.9 + 0.01 * seed, "train_loss": [1.0, 0.5 - 0.1 * seed],
+                "train_accuracy_by_epoch": [0.5, 0.99 - 0.005 * seed],
+            });
             Ok(Content { record, arrays: BTreeMap::new() })
         }
-        Task::Score(task) => Ok(scored(&suite, task)),
+        Task::Score(task) => {
+            let mut content = scored(&suite, task);
+            let deletion = suite.metrics[task.metric].base() == "deletion";
+            content.record["unit"] = json!(if deletion { unit } else { "example" });
+            Ok(content)
+        }
         // Its arrays are read by the gallery alone, which does without.
         Task::Picture(_) => Err(Error::new("no pictures")),
         Task::Explain(_) | Task::Rank(_) | Task::Retrain(_) => Ok(Content::default()),
@@ -136,6 +152,146 @@ fn the_caption_says_what_was_explained_on_what() {
         "3 networks (training seeds 0, 1, 2), test accuracy 0.900 to 0.920. For each: 4 test images drawn by seed; the \
          predicted class is explained. 95 % intervals over new trainings of the recipe. Controls that do not see the \
          model: input, random."
+    );
+}
+
+/// Deletion as a metric that retrains would report it: with what the seeds can show, and a warning.
+struct Retraining;
+
+const RETRAINED: [Measure; 2] = [
+    Measure::new("auc", Direction::Lower, 0.01),
+    Measure::new("resolution", Direction::None, 0.0).half_width_of("auc"),
+];
+
+impl Metric for Retraining {
+    fn family(&self) -> Family {
+        Family::Removal
+    }
+
+    fn measures(&self) -> Vec<Measure> {
+        let curve = Measure::new("curve", Direction::Lower, 0.01).along("fraction removed");
+        let resolution = Measure::new("curve-resolution", Direction::None, 0.0).along("fraction removed");
+        [RETRAINED.to_vec(), vec![curve, resolution.half_width_of("curve")]].concat()
+    }
+
+    fn score(&self, _: &Given) -> Result<Scores> {
+        Err(Error::new("scores are scripted"))
+    }
+
+    fn retrains(&self) -> bool {
+        true
+    }
+
+    fn warning(&self) -> Option<String> {
+        Some("not ROAR".into())
+    }
+}
+
+fn retrained(change: impl Fn(&mut Suite)) -> Report {
+    let mut suite = suite::read("suite.toml", SUITE, &DataFolder::default()).unwrap();
+    // The pointing game stays as it is.
+    for metric in suite.metrics.iter_mut().filter(|metric| metric.base() == "deletion") {
+        metric.value.metric.method = Arc::new(Retraining);
+    }
+    change(&mut suite);
+    reported(suite, "repetition")
+}
+
+#[test]
+fn a_half_width_is_read_off_the_interval_of_its_measure() {
+    let report = retrained(|_| {});
+    let cells = &report.tables[0].contenders[0].cells;
+    let (Cell::Number { estimate: auc, .. }, Cell::Number { estimate: resolution, dots, against_best, .. }) =
+        (&cells[0], &cells[1])
+    else {
+        panic!("no numbers");
+    };
+    // Values 0.2, 0.199, 0.198: standard error 0.001 / sqrt(3), t of 2 degrees 4.3027.
+    assert!((resolution.point - 4.302653 * 0.001 / 3f64.sqrt()).abs() < 1e-8, "{resolution:?}");
+    assert_eq!(resolution.point, (auc.high - auc.low) / 2.0);
+    assert!(resolution.low.is_nan() && resolution.high.is_nan() && dots.is_empty() && against_best.is_none());
+    let (Cell::Curve(curve), Cell::Curve(halves)) = (&cells[2], &cells[3]) else { panic!("no curves") };
+    assert_eq!(curve.len(), halves.len());
+    for (point, half) in curve.iter().zip(halves) {
+        assert_eq!((half.at, half.estimate.point), (point.at, (point.estimate.high - point.estimate.low) / 2.0));
+        assert!(half.estimate.low.is_nan() && half.dots.is_empty());
+    }
+    let text = crate::report::terminal(&report, None, false);
+    let line = text.lines().find(|line| line.starts_with("gradient")).unwrap();
+    assert!(line.contains(" 0.0025 ") && !line.contains("[-]"), "{line}");
+}
+
+#[test]
+fn what_must_stand_beside_numbers_does() {
+    let report = retrained(|_| {});
+    let warning = "warning: deletion: not ROAR.";
+    assert_eq!(report.notes[0], warning);
+    let deletions = report.tables[0].measures.iter().filter(|measure| measure.metric.starts_with("deletion"));
+    assert!(
+        deletions.clone().count() == 8 && deletions.clone().all(|measure| measure.warning.as_deref() == Some(warning))
+    );
+    let pointing = report.tables[0].measures.iter().find(|measure| measure.metric == "pointing-game").unwrap();
+    assert_eq!(pointing.warning, None);
+    // Beside the tables of the family, and of the multiverse: once each, then among the notes.
+    assert_eq!(crate::report::terminal(&report, None, false).matches(warning).count(), 3);
+    let tex = crate::report::latex::table(&report.tables[0], Family::Removal).unwrap();
+    assert!(tex.contains("warning: deletion: not ROAR."), "{tex}");
+    let figures = crate::report::figures::draw(&report, crate::report::Size::Page);
+    let told: Vec<&str> = figures
+        .iter()
+        .filter(|figure| figure.svg.contains("deletion: not"))
+        .map(|figure| figure.stem.as_str())
+        .collect();
+    for part in ["removal.estimates", "removal.bars", "standing", ".curve", "multiverse"] {
+        assert!(told.iter().any(|stem| stem.contains(part)), "{part} in {told:?}");
+    }
+    assert!(!told.iter().any(|stem| stem.contains("localization")));
+    // Where one variant of a sweep says nothing, the other goes by its own label.
+    let half = retrained(|suite| {
+        let plain = suite::read("suite.toml", SUITE, &DataFolder::default()).unwrap();
+        suite.metrics[1] = plain.metrics[1].clone();
+    });
+    assert_eq!(half.notes[0], "warning: deletion[imputer=black]: not ROAR.");
+    assert!(!half.notes[1].starts_with("warning:"));
+}
+
+#[test]
+fn intervals_of_retrainings_do_not_speak_of_new_images() {
+    let over_model = |suite: &mut Suite| suite.over = Population::Model;
+    let report = retrained(over_model);
+    assert!(
+        report.tables[0].caption.contains(
+            "For each: all 60 training and 20 test images (deletion) / 4 test images drawn by seed; the predicted class is \
+             explained (pointing-game). 95 % intervals, for these networks: over new retrainings (deletion), over new images \
+             (pointing-game). "
+        ),
+        "{}",
+        report.tables[0].caption
+    );
+    let inference = |metric: &str| {
+        let mut measures = report.tables[0].measures.iter();
+        measures.find(|measure| measure.metric.starts_with(metric)).unwrap().inference.clone()
+    };
+    assert_eq!(inference("deletion"), "95 % intervals over new retrainings, for these networks");
+    assert_eq!(inference("pointing-game"), "95 % intervals over new images, for these networks");
+    let mut suite = suite::read("suite.toml", SUITE, &DataFolder::default()).unwrap();
+    over_model(&mut suite);
+    assert_eq!(reported(suite, "example").inference, "95 % intervals over new images, for these networks");
+}
+
+#[test]
+fn networks_are_estimated_over_their_trainings() {
+    let networks = report().networks;
+    assert_eq!(networks.rows.len(), 1);
+    let network = &networks.rows[0];
+    // 0.90, 0.91 and 0.92; losses 0.5, 0.4 and 0.3.
+    assert!((network.test_accuracy.point - 0.91).abs() < 1e-12 && network.test_accuracy.n == 3);
+    assert!((network.test_accuracy.high - 0.91 - 4.302653 * 0.01 / 3f64.sqrt()).abs() < 1e-7);
+    assert!((network.loss.unwrap().point - 0.4).abs() < 1e-12);
+    assert_eq!(network.accuracy_by_epoch[1].dots, [0.99, 0.985, 0.98]);
+    assert_eq!(
+        network.trainings.iter().map(|training| training.epochs_to_fit()).collect::<Vec<_>>(),
+        [Some(2), None, None]
     );
 }
 

@@ -18,11 +18,17 @@ pub struct Worst {
 /// The worst tenth by the first measure of the main table that ranks, averaged over the explainers under test on the network
 /// of the first training seed. `None` where nothing ranks.
 pub fn worst(suite: &Suite, scores: &BTreeMap<Place, Vec<Content>>, place: (usize, usize)) -> Option<Worst> {
-    let measures = suite.metrics.iter().enumerate().flat_map(|(m, metric)| {
+    // What is scored by retraining has no value of single images.
+    let by_image = suite.metrics.iter().enumerate().filter(|(_, metric)| !metric.value.metric.method.retrains());
+    let measures = by_image.flat_map(|(m, metric)| {
         metric.value.metric.method.measures().into_iter().map(move |measure| (m, &metric.label, measure))
     });
     let mut ranking = measures.filter(|(_, _, measure)| {
-        measure.direction != Direction::None && measure.axis.is_none() && !measure.minor && !measure.timing
+        measure.direction != Direction::None
+            && measure.axis.is_none()
+            && !measure.minor
+            && !measure.timing
+            && measure.half_width_of.is_none()
     });
     let (m, label, measure) =
         ranking.find(|(m, _, _)| scores.keys().any(|at| (at.0, at.1, at.3) == (place.0, place.1, *m)))?;

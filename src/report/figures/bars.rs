@@ -1,9 +1,9 @@
 //! Numbers as bars, from chance where a measure has it and from 0 elsewhere, with their intervals as whiskers.
 
-use super::Size;
 use super::canvas::{Canvas, INK, Stroke};
 use super::palette::Palette;
 use super::panels::{self, Kind, Mark, Panel};
+use super::{Size, inference, warned};
 use crate::report::{Direction, Family, Group, Measure};
 
 const THICK: f64 = 8.0;
@@ -13,7 +13,7 @@ const WHISKER: Stroke = Stroke::solid(INK, 0.8);
 const OPACITY: f64 = 0.6;
 
 /// `None` where the family has no headline number with a better end that is the same in every run.
-pub fn draw(group: &Group, family: Family, palette: &Palette, inference: &str, size: Size) -> Option<String> {
+pub fn draw(group: &Group, family: Family, palette: &Palette, size: Size) -> Option<String> {
     let mut measures = panels::measures(group, family);
     measures.retain(|index| group.measures[*index].direction != Direction::None);
     let chance = measures.iter().filter(|index| base(&group.measures[**index]) != 0.0).count();
@@ -22,7 +22,8 @@ pub fn draw(group: &Group, family: Family, palette: &Palette, inference: &str, s
         some if some == measures.len() => "chance",
         _ => "chance where the measure has one, else from 0",
     };
-    let note = format!("Bars begin at {from}. Whiskers: {inference}.");
+    let note = format!("Bars begin at {from}. Whiskers: {}.", inference(group, &measures));
+    let note = warned(measures.iter().map(|index| &group.measures[*index]), &note);
     let kind = Kind { base: |measure| Some(base(measure)), draw: draw_bar, note: &note };
     panels::draw(group, family, &measures, palette, size, &kind)
 }
@@ -58,7 +59,7 @@ mod tests {
     fn drawn(group: &Group) -> (Vec<i32>, String) {
         let mut report = sample::report();
         report.tables = vec![group.clone()];
-        let svg = draw(group, Family::Localization, &Palette::of(&report), &report.inference, Size::Page).unwrap();
+        let svg = draw(group, Family::Localization, &Palette::of(&report), Size::Page).unwrap();
         let bars =
             svg.lines().filter_map(|line| line.strip_prefix("<polygon opacity=\"0.6\"")?.split_once("points=\""));
         let width = |(_, points): (&str, &str)| {

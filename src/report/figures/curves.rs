@@ -4,8 +4,8 @@ use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, GRID, INK, Stroke, TEXT, TITLE_TEXT};
 use super::palette::{Look, Palette};
 use super::text::{draw_note, fitted, text_width};
-use super::{Size, single};
-use crate::report::{Cell, Group, Measure, Point, Role};
+use super::{Size, warned};
+use crate::report::{Cell, Group, Point, Role};
 
 const TOP: f64 = 24.0;
 const LEGEND_LINE: f64 = 12.5;
@@ -22,10 +22,10 @@ const REFERENCES: [Stroke; 2] = [
     Stroke { colour: INK, width: 0.8, dash: Some((6.0, 2.0)) },
 ];
 
-struct Curve<'a> {
-    label: &'a str,
-    look: Look,
-    points: &'a [Point],
+pub struct Curve<'a> {
+    pub label: String,
+    pub look: Look,
+    pub points: &'a [Point],
 }
 
 /// A name with the line that it stands for, and a contender's marker.
@@ -35,59 +35,114 @@ struct Name<'a> {
     look: Option<Look>,
 }
 
-pub fn draw(group: &Group, index: usize, palette: &Palette, inference: &str, size: Size) -> String {
-    let measure = &group.measures[index];
-    let (explainers, controls) = curves(group, index, palette);
-    let curves = || explainers.iter().chain(&controls);
-    let references = || measure.reference_lines.iter().zip(REFERENCES.iter().cycle());
-    let names: Vec<Name> = curves()
-        .map(|curve| Name { text: curve.label, stroke: curve.look.stroke, look: Some(curve.look) })
-        .chain(references().map(|((name, _), stroke)| Name { text: name, stroke: *stroke, look: None }))
-        .collect();
-    let page = size.width();
-    let widest = names.iter().map(|name| text_width(name.text, TEXT)).fold(0.0, f64::max) + SWATCH + 4.0;
-    let (right, height) = match size {
-        Size::Page => (page - (widest + 10.0).min(page * LEGEND_SHARE), 210.0),
-        Size::Column => (page - 8.0, 140.0),
-    };
-    let points = || curves().flat_map(|curve| curve.points);
-    let heights = points().flat_map(|Point { estimate, dots, .. }| match dots.as_slice() {
-        [] => vec![estimate.point, estimate.low, estimate.high],
-        dots => dots.to_vec(),
-    });
-    let heights = heights.chain(measure.reference_lines.iter().map(|(_, value)| *value));
-    let y = Axis::around(heights, TOP + height, TOP).padded(0.03);
-    let marks = y.ticks(5);
-    let left = 26.0 + marks.iter().map(|(_, text)| text_width(text, TEXT)).fold(0.0, f64::max);
-    let x = Axis::around(points().map(|point| point.at), left, right).padded(0.01);
+/// A figure of curves; those in `front` lie over those in `back`, and are named first.
+pub struct Plot<'a> {
+    pub title: String,
+    /// What is measured upwards.
+    pub label: String,
+    /// What is measured across.
+    pub axis: &'a str,
+    pub front: Vec<Curve<'a>>,
+    pub back: Vec<Curve<'a>>,
+    /// Named values across.
+    pub references: &'a [(String, f64)],
+    pub note: String,
+}
 
-    let mut canvas = Canvas::new(page);
-    let title = format!("{} on {}, {}", measure.name(), group.dataset, group.model);
-    canvas.text((2.0, 14.0), TITLE_TEXT, Anchor::Left, INK, &fitted(&title, TITLE_TEXT, page - 4.0));
-    draw_axes(&mut canvas, &x, &y, &marks, measure);
-    // Explainers lie over controls, and all lines over all bands.
-    for curve in controls.iter().chain(&explainers) {
-        draw_band(&mut canvas, &x, &y, curve);
+pub fn draw(group: &Group, index: usize, palette: &Palette, size: Size) -> String {
+    let measure = &group.measures[index];
+    let (front, back) = curves(group, index, palette);
+    let unit = if measure.unit.is_empty() { String::new() } else { format!(", {}", measure.unit) };
+    let better = measure.direction.words().map_or(String::new(), |words| format!(" ({words})"));
+    let note = if measure.derived {
+        "Half-widths of the intervals of another measure.".to_string()
+    } else {
+        intervals(front.iter().chain(&back), &measure.units, &measure.inference)
+    };
+    let plot = Plot {
+        title: format!("{} on {}, {}", measure.name(), group.dataset, group.model),
+        label: format!("{}{unit}{better}", measure.name()),
+        axis: &measure.axis,
+        front,
+        back,
+        references: &measure.reference_lines,
+        note: warned([measure], &note),
+    };
+    plot.draw(size)
+}
+
+/// What is drawn around the lines.
+pub fn intervals<'a>(curves: impl Iterator<Item = &'a Curve<'a>>, units: &str, inference: &str) -> String {
+    match curves.flat_map(|curve| curve.points).any(|point| !point.dots.is_empty()) {
+        true => format!("Dots: single {units}, at the marked places; too few for bands."),
+        false => format!("Bands: {inference}, point by point."),
     }
-    for (order, curve) in controls.iter().chain(&explainers).enumerate() {
-        draw_line(&mut canvas, &x, &y, curve, order);
-    }
-    for ((_, value), stroke) in references().filter(|((_, value), _)| value.is_finite()) {
-        canvas.line((x.from, y.place(*value)), (x.to, y.place(*value)), *stroke);
-    }
-    let axes = TOP + height + 28.0;
-    let bottom = match size {
-        Size::Page => {
-            draw_legend(&mut canvas, &names, (right + 10.0, TOP + 4.0), page - right - 10.0, widest).max(axes)
+}
+
+impl Plot<'_> {
+    pub fn draw(&self, size: Size) -> String {
+        let curves = || self.front.iter().chain(&self.back);
+        let references = || self.references.iter().zip(REFERENCES.iter().cycle());
+        let names: Vec<Name> = curves()
+            .map(|curve| Name { text: &curve.label, stroke: curve.look.stroke, look: Some(curve.look) })
+            .chain(references().map(|((name, _), stroke)| Name { text: name, stroke: *stroke, look: None }))
+            .collect();
+        let page = size.width();
+        let widest = names.iter().map(|name| text_width(name.text, TEXT)).fold(0.0, f64::max) + SWATCH + 4.0;
+        let (right, height) = match size {
+            Size::Page => (page - (widest + 10.0).min(page * LEGEND_SHARE), 210.0),
+            Size::Column => (page - 8.0, 140.0),
+        };
+        let points = || curves().flat_map(|curve| curve.points);
+        let heights = points().flat_map(|Point { estimate, dots, .. }| match dots.as_slice() {
+            [] => vec![estimate.point, estimate.low, estimate.high],
+            dots => dots.to_vec(),
+        });
+        let heights = heights.chain(self.references.iter().map(|(_, value)| *value));
+        let y = Axis::around(heights, TOP + height, TOP).padded(0.03);
+        let marks = y.ticks(5);
+        let left = 26.0 + marks.iter().map(|(_, text)| text_width(text, TEXT)).fold(0.0, f64::max);
+        let x = Axis::around(points().map(|point| point.at), left, right).padded(0.01);
+
+        let mut canvas = Canvas::new(page);
+        canvas.text((2.0, 14.0), TITLE_TEXT, Anchor::Left, INK, &fitted(&self.title, TITLE_TEXT, page - 4.0));
+        self.draw_axes(&mut canvas, &x, &y, &marks);
+        // All lines lie over all bands.
+        let drawn = || self.back.iter().chain(&self.front);
+        drawn().for_each(|curve| draw_band(&mut canvas, &x, &y, curve));
+        for (order, curve) in drawn().enumerate() {
+            draw_line(&mut canvas, &x, &y, curve, order);
         }
-        Size::Column => draw_legend(&mut canvas, &names, (2.0, axes + 8.0), page - 2.0, widest),
-    };
-    let note = match points().find(|point| !point.dots.is_empty()) {
-        Some(point) => format!("Dots: {}, at the marked places; too few for bands.", single(point.estimate.covers)),
-        None => format!("Bands: {inference}, point by point."),
-    };
-    let bottom = draw_note(&mut canvas, &note, (2.0, bottom + 10.0), page - 4.0);
-    canvas.finish(bottom + 6.0)
+        for ((_, value), stroke) in references().filter(|((_, value), _)| value.is_finite()) {
+            canvas.line((x.from, y.place(*value)), (x.to, y.place(*value)), *stroke);
+        }
+        let axes = TOP + height + 28.0;
+        let bottom = match size {
+            Size::Page => {
+                draw_legend(&mut canvas, &names, (right + 10.0, TOP + 4.0), page - right - 10.0, widest).max(axes)
+            }
+            Size::Column => draw_legend(&mut canvas, &names, (2.0, axes + 8.0), page - 2.0, widest),
+        };
+        let bottom = draw_note(&mut canvas, &self.note, (2.0, bottom + 10.0), page - 4.0);
+        canvas.finish(bottom + 6.0)
+    }
+
+    fn draw_axes(&self, canvas: &mut Canvas, x: &Axis, y: &Axis, marks: &[(f64, String)]) {
+        for (value, text) in marks {
+            let place = y.place(*value);
+            canvas.line((x.from, place), (x.to, place), Stroke::solid(GRID, 0.6));
+            canvas.text((x.from - 4.0, place + 0.35 * TEXT), TEXT, Anchor::Right, INK, text);
+        }
+        for (value, text) in x.ticks(6) {
+            let place = x.place(value);
+            canvas.line((place, y.from), (place, y.from + 3.0), Stroke::solid(INK, 0.6));
+            canvas.text((place, y.from + 12.0), TEXT, Anchor::Center, INK, &text);
+        }
+        canvas.line((x.from, y.from), (x.to, y.from), Stroke::solid(INK, 0.6));
+        canvas.text(((x.from + x.to) / 2.0, y.from + 24.0), TEXT, Anchor::Center, INK, self.axis);
+        let label = fitted(&self.label, TEXT, y.from - y.to + 16.0);
+        canvas.upright_text((10.0, (y.from + y.to) / 2.0), TEXT, Anchor::Center, INK, &label);
+    }
 }
 
 /// The explainers' curves and those of the controls.
@@ -96,33 +151,13 @@ fn curves<'a>(group: &'a Group, index: usize, palette: &Palette) -> (Vec<Curve<'
         let contenders = group.contenders.iter().filter(|contender| (contender.role == Role::Explainer) == explainers);
         let curves = contenders.filter_map(|contender| match &contender.cells[index] {
             Cell::Curve(points) => {
-                Some(Curve { label: &contender.label, look: palette.look(&contender.label), points })
+                Some(Curve { label: contender.label.clone(), look: palette.look(&contender.label), points })
             }
             _ => None,
         });
         curves.collect()
     };
     (of(true), of(false))
-}
-
-fn draw_axes(canvas: &mut Canvas, x: &Axis, y: &Axis, marks: &[(f64, String)], measure: &Measure) {
-    for (value, text) in marks {
-        let place = y.place(*value);
-        canvas.line((x.from, place), (x.to, place), Stroke::solid(GRID, 0.6));
-        canvas.text((x.from - 4.0, place + 0.35 * TEXT), TEXT, Anchor::Right, INK, text);
-    }
-    for (value, text) in x.ticks(6) {
-        let place = x.place(value);
-        canvas.line((place, y.from), (place, y.from + 3.0), Stroke::solid(INK, 0.6));
-        canvas.text((place, y.from + 12.0), TEXT, Anchor::Center, INK, &text);
-    }
-    canvas.line((x.from, y.from), (x.to, y.from), Stroke::solid(INK, 0.6));
-    canvas.text(((x.from + x.to) / 2.0, y.from + 24.0), TEXT, Anchor::Center, INK, &measure.axis);
-    let unit = if measure.unit.is_empty() { String::new() } else { format!(", {}", measure.unit) };
-    let better = measure.direction.words().map_or(String::new(), |words| format!(" ({words})"));
-    let label = format!("{}{unit}{better}", measure.name());
-    let label = fitted(&label, TEXT, y.from - y.to + 16.0);
-    canvas.upright_text((10.0, (y.from + y.to) / 2.0), TEXT, Anchor::Center, INK, &label);
 }
 
 /// The band between the bounds, broken where they are undefined and where single units are shown instead.
@@ -186,7 +221,7 @@ mod tests {
         if let Cell::Curve(points) = &mut report.tables[0].contenders[0].cells[1] {
             change(points);
         }
-        draw(&report.tables[0], 1, &Palette::of(&report), &report.inference, size)
+        draw(&report.tables[0], 1, &Palette::of(&report), size)
     }
 
     /// Bands; the first contender's lines and markers.

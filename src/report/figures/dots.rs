@@ -3,22 +3,26 @@
 use super::canvas::{Canvas, Stroke};
 use super::palette::Palette;
 use super::panels::{self, Kind, Mark, Panel};
-use super::{Size, single};
+use super::{Size, inference, warned};
 use crate::report::{Cell, Family, Group};
 
 /// Single units lie under the interval, so that none is hidden.
 const UNITS_BELOW: f64 = 4.2;
 
 /// `None` where the family has no headline number that is the same in every run.
-pub fn draw(group: &Group, family: Family, palette: &Palette, inference: &str, size: Size) -> Option<String> {
+pub fn draw(group: &Group, family: Family, palette: &Palette, size: Size) -> Option<String> {
     let measures = panels::measures(group, family);
-    let mut cells = measures.iter().flat_map(|index| group.contenders.iter().map(|contender| &contender.cells[*index]));
-    let dots = cells.find_map(|cell| match cell {
-        Cell::Number { estimate, dots, .. } if !dots.is_empty() => Some(single(estimate.covers)),
-        _ => None,
-    });
-    let dots = dots.map(|units| format!(" Small circles: {units}.")).unwrap_or_default();
-    let note = format!("Lines: {inference}.{dots}");
+    let has_dots = |index: &&usize| {
+        let mut cells = group.contenders.iter().map(|contender| &contender.cells[**index]);
+        cells.any(|cell| matches!(cell, Cell::Number { dots, .. } if !dots.is_empty()))
+    };
+    let mut units: Vec<&str> =
+        measures.iter().filter(has_dots).map(|index| group.measures[*index].units.as_str()).collect();
+    units.sort_unstable();
+    units.dedup();
+    let dots = if units.is_empty() { String::new() } else { format!(" Small circles: single {}.", units.join(", ")) };
+    let note = format!("Lines: {}.{dots}", inference(group, &measures));
+    let note = warned(measures.iter().map(|index| &group.measures[*index]), &note);
     panels::draw(group, family, &measures, palette, size, &Kind { base: |_| None, draw: draw_point, note: &note })
 }
 
@@ -47,7 +51,7 @@ mod tests {
     fn drawn(group: &Group) -> Option<String> {
         let mut report = sample::report();
         report.tables = vec![group.clone()];
-        draw(group, Family::Removal, &Palette::of(&report), &report.inference, Size::Page)
+        draw(group, Family::Removal, &Palette::of(&report), Size::Page)
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod curves;
 mod dots;
 mod gallery;
 mod heatmap;
+mod networks;
 mod palette;
 mod panels;
 mod pdf;
@@ -17,8 +18,7 @@ mod standing;
 mod text;
 mod universes;
 
-use super::{Group, Report};
-use crate::stats::Population;
+use super::{Group, Measure, Report};
 use palette::Palette;
 
 pub use render::render;
@@ -42,12 +42,40 @@ impl Size {
     }
 }
 
-/// What single units are, for the notes under figures.
-fn single(covers: Population) -> &'static str {
-    match covers {
-        Population::Recipe => "single networks",
-        Population::Model => "single images",
+/// The figure of the networks' trainings.
+pub const NETWORKS: &str = "networks";
+
+/// What the intervals of some measures of a group are; which are what, where they differ.
+fn inference(group: &Group, measures: &[usize]) -> String {
+    let mut kinds: Vec<(&str, Vec<&str>)> = Vec::new();
+    for measure in measures.iter().map(|index| &group.measures[*index]).filter(|measure| !measure.derived) {
+        match kinds.iter_mut().find(|(words, _)| *words == measure.inference) {
+            Some((_, metrics)) if metrics.contains(&measure.metric.as_str()) => {}
+            Some((_, metrics)) => metrics.push(&measure.metric),
+            None => kinds.push((&measure.inference, vec![&measure.metric])),
+        }
     }
+    match kinds.as_slice() {
+        [] => "none".to_string(),
+        [(words, _)] => words.to_string(),
+        kinds => {
+            let kinds: Vec<String> =
+                kinds.iter().map(|(words, metrics)| format!("{words} ({})", metrics.join(", "))).collect();
+            kinds.join("; ")
+        }
+    }
+}
+
+/// A note with what must stand beside the numbers of some measures of a group before it.
+fn warned<'a>(measures: impl IntoIterator<Item = &'a Measure>, note: &str) -> String {
+    let mut sentences: Vec<&str> = Vec::new();
+    for warning in measures.into_iter().filter_map(|measure| measure.warning.as_deref()) {
+        if !sentences.contains(&warning) {
+            sentences.push(warning);
+        }
+    }
+    sentences.push(note);
+    sentences.join(" ")
 }
 
 /// One drawing with where it belongs.
@@ -66,8 +94,8 @@ impl Figure {
     }
 }
 
-/// All figures of a report, ordered by group: points and bars by family, the standings, the curves, the multiverses, then
-/// the galleries.
+/// All figures of a report, ordered by group: points and bars by family, the standings, the curves, the multiverses; then
+/// the networks' trainings and the galleries.
 pub fn draw(report: &Report, size: Size) -> Vec<Figure> {
     let palette = Palette::of(report);
     let mut figures: Vec<Figure> = Vec::new();
@@ -79,7 +107,7 @@ pub fn draw(report: &Report, size: Size) -> Vec<Figure> {
         let Group { dataset, model, .. } = group;
         for family in group.families() {
             let (title, stem) = (family.title(), family.title().to_lowercase());
-            if let Some(svg) = dots::draw(group, family, &palette, &report.inference, size) {
+            if let Some(svg) = dots::draw(group, family, &palette, size) {
                 add(
                     dataset,
                     model,
@@ -88,7 +116,7 @@ pub fn draw(report: &Report, size: Size) -> Vec<Figure> {
                     svg,
                 );
             }
-            if let Some(svg) = bars::draw(group, family, &palette, &report.inference, size) {
+            if let Some(svg) = bars::draw(group, family, &palette, size) {
                 add(dataset, model, &format!("{stem}.bars"), format!("{title}: bars on {dataset}, {model}"), svg);
             }
         }
@@ -98,7 +126,7 @@ pub fn draw(report: &Report, size: Size) -> Vec<Figure> {
         for (index, measure) in group.measures.iter().enumerate() {
             if group.is_curve(index) && !measure.variant && !measure.timing {
                 let name = format!("{}.{}", measure.metric, measure.measure);
-                let svg = curves::draw(group, index, &palette, &report.inference, size);
+                let svg = curves::draw(group, index, &palette, size);
                 add(dataset, model, &name, format!("{} on {dataset}, {model}", measure.name()), svg);
             }
         }
@@ -107,6 +135,9 @@ pub fn draw(report: &Report, size: Size) -> Vec<Figure> {
             let name = format!("{}.multiverse", multiverse.metric);
             add(dataset, model, &name, title, universes::draw(multiverse, size));
         }
+    }
+    if let Some(svg) = networks::draw(&report.networks, size) {
+        add("", "", NETWORKS, "Running training accuracy of the networks".into(), svg);
     }
     for gallery in &report.pictures {
         let svg = gallery::draw(gallery, size);

@@ -67,7 +67,7 @@ impl Palette {
 }
 
 impl Look {
-    fn explainer(index: usize) -> Self {
+    pub fn explainer(index: usize) -> Self {
         let dash = DASHES[index / COLOURS.len() % DASHES.len()];
         let stroke = Stroke { colour: COLOURS[index % COLOURS.len()], width: 1.3, dash };
         Self { stroke, marker: MARKERS[index % MARKERS.len()] }

@@ -1,7 +1,7 @@
 //! Contenders by measures: how each stands between the worst control and the best explainer.
 
-use super::Size;
 use super::heatmap::{self, HeatMap, Square};
+use super::{Size, warned};
 use crate::report::table::Table;
 use crate::report::{Direction, Group, Measure, Role};
 
@@ -36,10 +36,11 @@ pub fn draw(group: &Group, size: Size) -> Option<String> {
             rows: rows.collect(),
             columns,
             squares,
-            note:
+            note: warned(
+                group.measures.iter().filter(|measure| shown(measure)),
                 "Colour, column by column: from the worst control (light) to the best explainer (dark); beyond them it \
-                   stays the same. Grey: undefined. Numbers are the estimates; their intervals stand in the table."
-                    .into(),
+                 stays the same. Grey: undefined. Numbers are the estimates; their intervals stand in the table.",
+            ),
         };
         heatmap::draw(&map, size)
     })

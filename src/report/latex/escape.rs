@@ -18,6 +18,7 @@ pub fn escaped(text: &str) -> String {
             '↓' => escaped.push_str("$\\downarrow$"),
             '↑' => escaped.push_str("$\\uparrow$"),
             '†' => escaped.push_str("$^{\\dagger}$"),
+            '‡' => escaped.push_str("$^{\\ddagger}$"),
             'µ' => escaped.push_str("$\\mu$"),
             '°' => escaped.push_str("$^{\\circ}$"),
             '×' => escaped.push_str("$\\times$"),
@@ -35,8 +36,10 @@ pub fn number(text: &str) -> String {
     let signed = |text: &str| text.strip_prefix('-').map_or(text.to_string(), |digits| format!("$-${digits}"));
     match text.split_once('e') {
         _ if text == "-" => text.to_string(),
-        Some((digits, exponent)) => format!("{}$\\times10^{{{exponent}}}$", signed(digits)),
-        None => signed(text),
+        Some((digits, exponent)) if exponent.parse::<i32>().is_ok() => {
+            format!("{}$\\times10^{{{exponent}}}$", signed(digits))
+        }
+        _ => signed(text),
     }
 }
 

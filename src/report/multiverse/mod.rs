@@ -32,6 +32,8 @@ pub struct Multiverse {
     pub pairs: Vec<Pair>,
     /// Explainers without a number in some universe.
     pub left_out: Vec<String>,
+    /// What must stand beside its numbers.
+    pub warnings: Vec<String>,
 }
 
 /// One way to choose.

@@ -34,9 +34,10 @@ pub fn summary(multiverse: &Multiverse) -> String {
         [] => String::new(),
         labels => format!(" Without a number in some universe and left out: {}.", labels.join(", ")),
     };
+    let warnings: String = multiverse.warnings.iter().map(|warning| format!(" {warning}")).collect();
     format!(
         "{} in {count} universes ({}): Kendall's W of the rankings {concordance:.2}; tau between two of them {tau:.2} on \
-         average, {least:.2} to {greatest:.2}; {flips}.{left_out}",
+         average, {least:.2} to {greatest:.2}; {flips}.{left_out}{warnings}",
         multiverse.name(),
         multiverse.swept(),
     )

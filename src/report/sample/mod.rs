@@ -45,6 +45,10 @@ fn measure(family: Family, metric: &str, measure: &str, direction: Direction, un
         headline: true,
         variant: false,
         timing: false,
+        derived: false,
+        inference: "95 % intervals over new trainings (recipe)".into(),
+        units: "networks".into(),
+        warning: None,
         axis: String::new(),
         reference_lines: Vec::new(),
     }
@@ -120,6 +124,37 @@ pub fn group() -> Group {
     }
 }
 
+/// One network, whose two trainings differ: the second never learns all of it.
+pub fn networks() -> Networks {
+    let training = |seed, test_accuracy, accuracy: [f64; 3]| Training {
+        seed,
+        train_accuracy: 1.0,
+        test_accuracy,
+        loss: vec![1.5, 0.5, 0.25],
+        accuracy: accuracy.to_vec(),
+    };
+    let trainings = vec![training(0, 0.97, [0.5, 0.99, 1.0]), training(1, 0.95, [0.5, 0.9, 0.96])];
+    let point = |at: usize, y: f64, half: f64, dots: [f64; 2]| Point {
+        at: at as f64,
+        estimate: Estimate { n: 2, ..estimate(y, y - half, y + half) },
+        dots: dots.to_vec(),
+    };
+    let network = Network {
+        dataset: "digits".into(),
+        model: "cnn".into(),
+        train_accuracy: Estimate { n: 2, ..estimate(1.0, 1.0, 1.0) },
+        test_accuracy: Estimate { n: 2, ..estimate(0.96, 0.83, 1.09) },
+        loss: Some(Estimate { n: 2, ..estimate(0.25, 0.25, 0.25) }),
+        accuracy_by_epoch: vec![
+            point(1, 0.5, 0.0, [0.5, 0.5]),
+            point(2, 0.945, 0.57, [0.99, 0.9]),
+            point(3, 0.98, 0.25, [1.0, 0.96]),
+        ],
+        trainings,
+    };
+    Networks { caption: "2 trainings of each network.".into(), rows: vec![network] }
+}
+
 fn picture(values: Vec<f32>) -> Picture {
     Picture { height: 2, width: 2, channels: 1, values, boxes: Vec::new() }
 }
@@ -132,6 +167,7 @@ pub fn report() -> Report {
         question: "Which map points at the cue?".into(),
         analysis: "The gradient does.".into(),
         inference: "95 % intervals over new trainings (recipe)".into(),
+        networks: networks(),
         tables: vec![group()],
         multiverses: Vec::new(),
         pictures: vec![Gallery {
@@ -173,6 +209,7 @@ pub fn multiverse() -> Multiverse {
         universes,
         pairs: Vec::new(),
         left_out: Vec::new(),
+        warnings: Vec::new(),
     };
     multiverse.arranged(|universe, first, second| {
         let difference = points[universe][first] - points[universe][second];

@@ -1,7 +1,7 @@
 //! What the marks of a table mean, in sentences; a mark that does not occur is not explained.
 
 use super::digits::UNDEFINED_INTERVAL;
-use super::{DAGGER, Entry, MISSING, Table};
+use super::{DAGGER, Entry, LEAK, MISSING, Table};
 use crate::report::{Direction, Role};
 
 /// What makes two explainers inseparable.
@@ -27,7 +27,8 @@ pub fn general(tables: &[Table], marks: &Marks) -> Vec<String> {
         (points(Direction::None), "without an arrow neither end is better"),
     ];
     let arrows: Vec<&str> = arrows.into_iter().filter(|(occurs, _)| *occurs).map(|(_, words)| words).collect();
-    let controls = rows().any(|row| row.role != Role::Explainer);
+    let controls = rows().any(|row| matches!(row.role, Role::Control | Role::Oracle));
+    let leaks = rows().any(|row| row.role == Role::Leak);
     let lines = [
         (true, format!("{}.", arrows.join("; "))),
         (
@@ -35,6 +36,7 @@ pub fn general(tables: &[Table], marks: &Marks) -> Vec<String> {
             format!("{}: the best explainer of a column and those not separable from it: {SEPARABLE}.", marks.best),
         ),
         (controls, format!("{}: controls, which do not see the model or see the truth.", marks.controls)),
+        (leaks, format!("{LEAK}: writes the class into its map: no bar, but what the metric can be cheated by.")),
         (
             occurs(|entry| entry.invalid > 0),
             format!("{INVALID}: values that are undefined; they are counted and left out."),
@@ -45,15 +47,21 @@ pub fn general(tables: &[Table], marks: &Marks) -> Vec<String> {
         ),
         (
             occurs(|entry| entry.interval.is_none() && entry.point != MISSING),
-            "Without brackets: all units are equal, or a time as measured.".into(),
+            "Without brackets: all units are equal, a time as measured, or itself the half-width of an interval."
+                .into(),
         ),
     ];
     lines.into_iter().filter(|(occurs, _)| *occurs).map(|(_, line)| line).collect()
 }
 
-/// What is said of this table's contenders alone.
+/// What is said of this table alone: warnings first, then its contenders.
 pub fn own(table: &Table) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
+    for warning in table.columns.iter().filter_map(|column| column.warning.as_ref()) {
+        if !lines.contains(warning) {
+            lines.push(warning.clone());
+        }
+    }
     let marked = |index: usize| table.rows.iter().any(|row| row.entries[index].unproven);
     let columns = table.columns.iter().enumerate().filter(|(index, _)| marked(*index));
     let controls = columns.filter_map(|(_, column)| {

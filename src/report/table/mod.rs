@@ -15,6 +15,8 @@ pub use legend::Marks;
 
 /// Rows of contenders and columns of measures, ready to be laid out.
 pub struct Table {
+    /// What a row is.
+    pub names: &'static str,
     pub columns: Vec<Column>,
     pub rows: Vec<Row>,
     /// Why entries are missing: each reason with the places it applies to.
@@ -28,6 +30,8 @@ pub struct Column {
     pub direction: Direction,
     /// The best control, where there is one.
     control: Option<String>,
+    /// A sentence that must stand beside its numbers.
+    warning: Option<String>,
 }
 
 pub struct Row {
@@ -40,7 +44,7 @@ pub struct Row {
 #[derive(Debug, Default, PartialEq)]
 pub struct Entry {
     pub point: String,
-    /// `None` where all units are equal.
+    /// `None` where all units are equal, or where the number is itself the half-width of an interval.
     pub interval: Option<String>,
     pub invalid: usize,
     /// The best explainer of the column, or not separable from it.
@@ -50,6 +54,8 @@ pub struct Entry {
 }
 
 pub const DAGGER: &str = "†";
+/// Follows the label of what writes the class into its map.
+pub const LEAK: &str = "‡";
 const MISSING: &str = "-";
 
 impl Table {
@@ -71,6 +77,11 @@ impl Table {
         let measures = picked(group, |measure| measure.family == family && measure.headline);
         let measures: Vec<usize> = measures.into_iter().filter(compared).collect();
         Self::build(group, &measures, |role| role == Role::Explainer, Cell::against_control)
+    }
+
+    /// A table of anything else, in which nothing is best.
+    pub fn plain(names: &'static str, columns: Vec<Column>, rows: Vec<Row>) -> Self {
+        Self { names, columns, rows, missing: Vec::new() }
     }
 
     /// Which values of which contenders are undefined and left out, in one sentence; `None` without any.
@@ -111,11 +122,15 @@ impl Table {
                 measure: format!("{}{separator}{unit}", measure.measure),
                 direction: measure.direction,
                 control: group.best(index, Role::Control).map(|(label, _)| label.to_string()),
+                warning: measure.warning.clone(),
             });
             for (row, cell) in rows.iter_mut().zip(cells()) {
                 row.entries.push(match pick(cell) {
+                    Some(estimate) if measure.derived => {
+                        Entry { interval: None, ..Entry::of(&scaled(estimate, factor)) }
+                    }
                     Some(estimate) => Entry::of(&scaled(estimate, factor)),
-                    None => Entry { point: MISSING.into(), ..Entry::default() },
+                    None => Entry::missing(),
                 });
                 if let Cell::Missing(why) = cell {
                     let place = format!("{} ({})", row.label, measure.name());
@@ -126,7 +141,7 @@ impl Table {
                 }
             }
         }
-        Some(Self { columns, rows, missing })
+        Some(Self { names: "explainer", columns, rows, missing })
     }
 
     /// Marks the best explainers of a column and those not shown to beat its best control.
@@ -150,7 +165,11 @@ fn picked(group: &Group, shown: impl Fn(&Measure) -> bool) -> Vec<usize> {
 }
 
 impl Entry {
-    fn of(estimate: &Estimate) -> Self {
+    pub fn missing() -> Self {
+        Self { point: MISSING.into(), ..Self::default() }
+    }
+
+    pub fn of(estimate: &Estimate) -> Self {
         let digits = Digits::of(estimate);
         Self {
             point: digits.write(estimate.point),
@@ -162,6 +181,11 @@ impl Entry {
 }
 
 impl Column {
+    /// Without a control to beat.
+    pub fn plain(metric: &str, measure: &str, direction: Direction) -> Self {
+        Self { metric: metric.into(), measure: measure.into(), direction, control: None, warning: None }
+    }
+
     /// "area, ms ↓": what stands under the metric's name.
     pub fn measure_with_arrow(&self) -> String {
         match self.direction {

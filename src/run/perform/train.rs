@@ -33,6 +33,7 @@ pub fn perform(context: &Context, task: &Train, progress: &dyn Fn(f64)) -> Resul
             let mut on_epoch = |epoch: usize, _: f64| progress(epoch as f64 / epochs);
             let trained = train::train(&network.graph, recipe, &data, &noise, context.device, &mut on_epoch)?;
             record.insert("train_loss".into(), json!(trained.loss));
+            record.insert("train_accuracy_by_epoch".into(), json!(trained.accuracy));
             record.insert("steps".into(), json!(trained.steps));
             trained.weights
         }
