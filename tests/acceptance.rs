@@ -3,6 +3,8 @@
 
 use crate::support::Bench;
 
+mod retraining;
+
 /// Digits and a network that learns them in seconds.
 const DIGITS: &str = r#"
 question = "Is the order right?"
