@@ -30,6 +30,8 @@ pub mod model;
 
 pub mod imputers;
 
+pub mod similarities;
+
 pub mod explainers;
 
 pub mod need;

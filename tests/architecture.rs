@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["suite"],
     &["metrics"],
     &["need", "explainers"],
-    &["imputers"],
+    &["imputers", "similarities"],
     &["model"],
     &["datasets"],
     &["catalogue"],

@@ -13,6 +13,7 @@ use explainbench::metrics::{self, Cost, Direction, Given, Metric, Other};
 use explainbench::model::{Graph, Model, layers};
 use explainbench::need::ModelRef;
 use explainbench::noise::Noise;
+use explainbench::similarities;
 use explainbench::tensor_file;
 use tch::{Device, Kind, Tensor};
 
@@ -50,10 +51,12 @@ fn every_row_names_its_file_and_its_source() {
     explainbench::datasets::ALL.iter().for_each(|entry| check_entry("datasets", entry));
     explainers::ALL.iter().for_each(|entry| check_entry("explainers", entry));
     imputers::ALL.iter().for_each(|entry| check_entry("imputers", entry));
+    similarities::ALL.iter().for_each(|entry| check_entry("similarities", entry));
     metrics::ALL.iter().for_each(|entry| check_entry("metrics", entry));
     unique(explainbench::datasets::ALL);
     unique(explainers::ALL);
     unique(imputers::ALL);
+    unique(similarities::ALL);
     unique(metrics::ALL);
 }
 

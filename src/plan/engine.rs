@@ -48,6 +48,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "run/perform/provenance.rs",
     "run/perform/score.rs",
     "run/perform/train.rs",
+    "similarities/mod.rs",
     "suite/images.rs",
 ];
 
@@ -98,6 +99,7 @@ mod tests {
             "imputers/mod.rs",
             "metrics/mod.rs",
             "noise.rs",
+            "similarities/mod.rs",
             "suite/images.rs",
         ];
         let mut wanted = shared.map(String::from).to_vec();
