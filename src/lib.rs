@@ -26,6 +26,8 @@ pub mod catalogue;
 
 pub mod datasets;
 
+pub mod transforms;
+
 pub mod model;
 
 pub mod imputers;

@@ -15,6 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["need", "explainers"],
     &["imputers", "similarities"],
     &["model"],
+    &["transforms"],
     &["datasets"],
     &["catalogue"],
     &["config", "tensor_file"],

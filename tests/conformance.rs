@@ -15,6 +15,7 @@ use explainbench::need::ModelRef;
 use explainbench::noise::Noise;
 use explainbench::similarities;
 use explainbench::tensor_file;
+use explainbench::transforms;
 use tch::{Device, Kind, Tensor};
 
 mod clever_hans;
@@ -50,11 +51,13 @@ fn unique<T: ?Sized>(all: &[Entry<T>]) {
 fn every_row_names_its_file_and_its_source() {
     explainbench::datasets::ALL.iter().for_each(|entry| check_entry("datasets", entry));
     explainers::ALL.iter().for_each(|entry| check_entry("explainers", entry));
+    transforms::ALL.iter().for_each(|entry| check_entry("transforms", entry));
     imputers::ALL.iter().for_each(|entry| check_entry("imputers", entry));
     similarities::ALL.iter().for_each(|entry| check_entry("similarities", entry));
     metrics::ALL.iter().for_each(|entry| check_entry("metrics", entry));
     unique(explainbench::datasets::ALL);
     unique(explainers::ALL);
+    unique(transforms::ALL);
     unique(imputers::ALL);
     unique(similarities::ALL);
     unique(metrics::ALL);

@@ -50,6 +50,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "run/perform/train.rs",
     "similarities/mod.rs",
     "suite/images.rs",
+    "transforms/mod.rs",
 ];
 
 static HASH: LazyLock<String> = LazyLock::new(|| {
@@ -101,6 +102,7 @@ mod tests {
             "noise.rs",
             "similarities/mod.rs",
             "suite/images.rs",
+            "transforms/mod.rs",
         ];
         let mut wanted = shared.map(String::from).to_vec();
         files(&src.join("explainers/segments"), &mut wanted);

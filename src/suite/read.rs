@@ -156,9 +156,15 @@ fn read_inference(root: &Section, trainings: usize) -> (Population, f64) {
 }
 
 fn read_dataset(section: &Section, data: &DataFolder) -> Option<Data> {
-    let source = crate::datasets::choose(section)?;
+    section.expect(&["transform"]);
+    let source = crate::datasets::choose(section);
+    let transform = crate::transforms::choose(section, "transform");
+    let source = source?;
     match source.method.describe(data) {
-        Ok(described) => Some(Data { source, described }),
+        Ok(mut described) => {
+            described.truth &= transform.as_ref().is_none_or(|transform| transform.method.keeps_places());
+            Some(Data { source, transform, described })
+        }
         Err(error) => {
             // Said at the key that decides what there is to take images from.
             let keys = section.keys();
