@@ -11,7 +11,7 @@ use explainbench::explainers::{self, Evidence, Explainer, Role, Scene, Unit};
 use explainbench::imputers::{self, Imputer, Statistics};
 use explainbench::metrics::{self, Cost, Direction, Given, Metric, Other};
 use explainbench::model::{Graph, Model, layers};
-use explainbench::need::ModelRef;
+use explainbench::need::{DataRef, Fit, ModelRef};
 use explainbench::noise::Noise;
 use explainbench::similarities;
 use explainbench::tensor_file;
@@ -19,6 +19,7 @@ use explainbench::transforms;
 use tch::{Device, Kind, Tensor};
 
 mod clever_hans;
+mod data_randomization;
 mod localization;
 mod removal;
 
@@ -340,8 +341,15 @@ fn directions_are_stated_for_every_measure_that_ranks() {
 
 pub fn given<'a>(scene: Scene<'a>, map: Tensor) -> Given<'a> {
     let cost = Cost { examples: scene.len(), together: 1, ..Cost::default() };
-    let others =
-        vec![Other { reference: ModelRef::Counterpart, model: scene.model, attribution: Some(map.unsqueeze(1)) }];
+    let fit = Fit::new(0.95, 10);
+    let siblings = [DataRef::PermutedLabels(fit), DataRef::Stated, DataRef::Nothing].map(ModelRef::Sibling);
+    let other = |reference| Other {
+        reference,
+        model: scene.model,
+        training: serde_json::json!({ "reached": true }),
+        attribution: Some(map.unsqueeze(1)),
+    };
+    let others = std::iter::once(ModelRef::Counterpart).chain(siblings).map(other).collect();
     Given { scene, attribution: map.unsqueeze(1), unit: Unit::Pixel, map: Default::default(), cost, others }
 }
 

@@ -39,6 +39,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "model/train/recipe.rs",
     "model/train/schedule.rs",
     "model/weights.rs",
+    "need.rs",
     "noise.rs",
     "run/perform/arrays.rs",
     "run/perform/data.rs",
@@ -51,6 +52,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "similarities/mod.rs",
     "suite/images.rs",
     "transforms/mod.rs",
+    "transforms/permuted_labels.rs",
 ];
 
 static HASH: LazyLock<String> = LazyLock::new(|| {
@@ -99,10 +101,12 @@ mod tests {
             "imputers/blur.rs",
             "imputers/mod.rs",
             "metrics/mod.rs",
+            "need.rs",
             "noise.rs",
             "similarities/mod.rs",
             "suite/images.rs",
             "transforms/mod.rs",
+            "transforms/permuted_labels.rs",
         ];
         let mut wanted = shared.map(String::from).to_vec();
         files(&src.join("explainers/segments"), &mut wanted);

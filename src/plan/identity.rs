@@ -27,8 +27,20 @@ pub fn train(train: &Train, suite: &Suite, outside: &Outside) -> Result<CellId> 
         .field("model", model.settings.clone().without("weights").canonical())
         .field("weights", weights)
         .field("training", train.seed.to_string())
-        .field("variant", if train.data == DataRef::Counterpart { "counterpart" } else { "" })
+        .field("variant", variant(train.data))
         .finish())
+}
+
+/// Everything that decides what a network learns of its dataset.
+fn variant(data: DataRef) -> String {
+    match data {
+        DataRef::PermutedLabels(fit) => {
+            format!("permuted-labels until {:016x} within {}", fit.reach().to_bits(), fit.patience)
+        }
+        DataRef::Stated => String::new(),
+        DataRef::Counterpart => "counterpart".to_string(),
+        DataRef::Nothing => "nothing".to_string(),
+    }
 }
 
 pub fn explain(explain: &Explain, suite: &Suite, outside: &Outside) -> Result<CellId> {

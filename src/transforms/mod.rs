@@ -17,6 +17,8 @@ mod random_labels;
 mod random_pixels;
 mod shuffled_pixels;
 
+pub use permuted_labels::permuted;
+
 /// Makes another dataset of one. The same `noise` gives the same dataset.
 pub trait Transform: Send + Sync {
     /// `data` with as many images and classes, of the same shape. The draws of an image follow its place in its split.

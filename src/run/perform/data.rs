@@ -44,7 +44,7 @@ impl Cache {
         Self { folder, loaded: (0..datasets).map(|_| Default::default()).collect() }
     }
 
-    /// What the network `of` learns from and is judged by.
+    /// What the network `of` is judged by, and learns from but for permuted labels.
     pub fn get(&self, suite: &Suite, of: &Train) -> Result<Loaded> {
         let place = &self.loaded[of.dataset][usize::from(of.data == DataRef::Counterpart)];
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,7 +53,8 @@ impl Cache {
         }
         let source = suite.datasets[of.dataset].value.source.method.clone();
         let source = match of.data {
-            DataRef::Stated => source,
+            // The training alone permutes labels: images are judged by true ones.
+            DataRef::Stated | DataRef::PermutedLabels(_) | DataRef::Nothing => source,
             DataRef::Counterpart => source.counterpart().ok_or_else(|| Error::new("this data has no counterpart"))?,
         };
         let mut dataset = source.load(&self.folder)?;
