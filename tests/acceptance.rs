@@ -163,9 +163,9 @@ fn random_labels_are_fitted_later_than_true_ones_and_tell_nothing() {
 fn permuted_labels_change_what_a_gradient_says_and_not_what_an_edge_detector_says() {
     let bench = Bench::new(
         "question = 'Does it depend on what was learnt?'
-        seeds = { model = 2 }
+        seeds = { model = 1 }
         images = { count = 60, only = 'correct' }
-        dataset = { use = 'digits', scale = 2 }
+        dataset = { use = 'digits', scale = 2, test = 0.7 }
         explainer = [
             { use = 'gradient', map = { channels = 'sum', sign = 'signed' } },
             { use = 'edges' }, { use = 'input' }, { use = 'random' }, { use = 'constant' },
@@ -175,13 +175,12 @@ fn permuted_labels_change_what_a_gradient_says_and_not_what_an_edge_detector_say
             train = { epochs = 15, batch = 32, optimizer = { lr = 1e-3 } } }",
     );
     let rows = Rows::from(&bench);
-    for seed in [1_u64 << 32, 1 << 32 | 1] {
-        let random = training(&bench, &format!("digits with permuted labels/mlp seed {seed}"));
-        assert!(random["reached"] == true && random["train_accuracy"].as_f64().unwrap() >= 0.95);
-        assert!(random["test_accuracy"].as_f64().unwrap() < 0.16);
-        assert_eq!(training(&bench, &format!("digits unseen/mlp seed {seed}"))["epochs"], 0);
-        assert!(training(&bench, &format!("digits/mlp seed {seed}"))["test_accuracy"].as_f64().unwrap() > 0.9);
-    }
+    let sibling = 1_u64 << 32;
+    let random = training(&bench, &format!("digits with permuted labels/mlp seed {sibling}"));
+    assert!(random["reached"] == true && random["train_accuracy"].as_f64().unwrap() >= 0.95);
+    assert!(random["test_accuracy"].as_f64().unwrap() < 0.16);
+    assert_eq!(training(&bench, &format!("digits unseen/mlp seed {sibling}"))["epochs"], 0);
+    assert!(training(&bench, &format!("digits/mlp seed {sibling}"))["test_accuracy"].as_f64().unwrap() > 0.9);
     let of = |explainer: &str, network: &str, measure: &str| {
         rows.get(explainer, "data-randomization", &format!("{network}-{measure}")).estimate
     };
