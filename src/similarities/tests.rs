@@ -100,3 +100,17 @@ fn one_window_by_hand() {
     let value = numbers(&Ssim, &a, &-&a)[0];
     assert!((value - expected).abs() < 1e-12, "{value} {expected}");
 }
+
+/// scikit-image 0.26's `structural_similarity` of the same two maps, each brought to [0, 1], with the settings that the head of
+/// `ssim.rs` names.
+#[test]
+fn ssim_is_that_of_scikit_image() {
+    let map = |at: fn(f64, f64) -> f64| {
+        let numbers: Vec<f64> = (0..13 * 14).map(|place| at(f64::from(place / 14), f64::from(place % 14))).collect();
+        Tensor::from_slice(&numbers).view([1, 13, 14])
+    };
+    let a = map(|y, x| (0.7 * x + 0.3 * y).sin() + 0.1 * x);
+    let b = map(|y, x| (0.5 * x * y / 6.0).cos() - 0.05 * y);
+    let value = numbers(&Ssim, &a, &b)[0];
+    assert!((value - 0.06652513592356539).abs() < 1e-12, "{value}");
+}
