@@ -26,9 +26,13 @@ pub mod catalogue;
 
 pub mod datasets;
 
+pub mod transforms;
+
 pub mod model;
 
 pub mod imputers;
+
+pub mod similarities;
 
 pub mod explainers;
 

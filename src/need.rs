@@ -14,6 +14,54 @@ pub enum ModelRef {
     Reseeded(u64),
     /// The same recipe and seed, trained on the counterpart of the row's data, in which the evidence says nothing.
     Counterpart,
+    /// The same recipe from a training seed of its own, which follows from the row's and which no other row has; trained on this
+    /// form of the row's data. All siblings of a row share that seed, and so where they start and in which order they learn.
+    Sibling(DataRef),
+}
+
+/// Which form of a dataset a network learns from. Always explained and judged on the images and labels of the row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DataRef {
+    Stated,
+    /// Its counterpart, in which the evidence says nothing.
+    Counterpart,
+    /// Its training labels permuted once, learnt until they are fitted.
+    PermutedLabels(Fit),
+    /// None of it: the network keeps the weights that it starts from.
+    Nothing,
+}
+
+/// How long a network learns what cannot be learnt but by heart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fit {
+    /// The bits of the training accuracy: positive floats are ordered as their bits.
+    reach: u64,
+    /// At most so many times the epochs of the recipe.
+    pub patience: usize,
+}
+
+impl Fit {
+    /// Until the training accuracy is `reach`, above 0 and at most 1.
+    pub fn new(reach: f64, patience: usize) -> Self {
+        Self { reach: reach.to_bits(), patience }
+    }
+
+    /// The training accuracy that is enough.
+    pub fn reach(self) -> f64 {
+        f64::from_bits(self.reach)
+    }
+}
+
+impl DataRef {
+    /// As the plan names it beside the dataset; empty for the dataset itself.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Stated => "",
+            Self::Counterpart => "counterpart",
+            Self::PermutedLabels(_) => "with permuted labels",
+            Self::Nothing => "unseen",
+        }
+    }
 }
 
 /// Something that must be there before a metric can score.

@@ -1,6 +1,9 @@
 //! What any correct implementation of these metrics must show, from the suite to the printed row. Each test prints the rows that
 //! it judges by (`cargo test acceptance -- --nocapture`).
 
+use explainbench::store::Store;
+use serde_json::Value;
+
 use crate::support::Bench;
 
 mod retraining;
@@ -34,7 +37,10 @@ struct Rows(Vec<Vec<String>>);
 impl Rows {
     /// The rows of a suite, run as a user runs it.
     fn of(suite: &str) -> Self {
-        let bench = Bench::new(suite);
+        Self::from(&Bench::new(suite))
+    }
+
+    fn from(bench: &Bench) -> Self {
         let said = bench.run();
         assert_eq!(said.code, Some(0), "{}", said.err);
         let mut reader = csv::Reader::from_path(bench.path("out/suite/rows.csv")).unwrap();
@@ -114,4 +120,84 @@ fn a_random_map_is_at_chance() {
         assert!(random.low <= chance && chance <= random.high, "{metric}: {random:?}");
         assert!(rows.get("oracle", metric, measure).low > random.high, "{metric}: the oracle is better");
     }
+}
+
+/// What the training of a network recorded; `network` is as the plan says it.
+fn training(bench: &Bench, network: &str) -> Value {
+    let cell = bench.cell(&format!("train {network}"));
+    let id = cell.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    let record = Store::open(&bench.path("store")).unwrap().record(id).unwrap().unwrap();
+    println!("{network}: {} {} {}", record["epochs"], record["train_accuracy"], record["test_accuracy"]);
+    record
+}
+
+/// Ordering 37: a network learns random labels by heart, more slowly than true ones, and knows nothing of other images then.
+#[test]
+fn random_labels_are_fitted_later_than_true_ones_and_tell_nothing() {
+    let bench = Bench::new(
+        "question = 'Can it learn nonsense?'
+        seeds = { model = 2 }
+        images = { count = 5 }
+        dataset = { use = 'digits', transform = { sweep = ['none', 'random-labels', 'shuffled-pixels'] } }
+        model = { name = 'mlp', layers = ['flatten', { linear = { out = 256 } }, 'relu', { linear = { out = 10 } }],
+            train = { epochs = 300, batch = 32, optimizer = { lr = 3e-3 }, until = 0.95 } }
+        explainer = { use = 'gradient' }
+        metric = { use = 'deletion' }",
+    );
+    Rows::from(&bench);
+    for seed in 0..2 {
+        let of = |transform: &str| training(&bench, &format!("digits[transform={transform}]/mlp seed {seed}"));
+        let (stated, random, shuffled) = (of("none"), of("random-labels"), of("shuffled-pixels"));
+        let number = |record: &Value, key: &str| record[key].as_f64().unwrap();
+        for record in [&stated, &random, &shuffled] {
+            assert!(record["reached"] == true && number(record, "train_accuracy") >= 0.95);
+        }
+        assert!(number(&random, "epochs") > 2.0 * number(&stated, "epochs"), "slower");
+        // Chance is .1; 360 test images have a standard error of .016.
+        assert!(number(&random, "test_accuracy") < 0.16 && number(&stated, "test_accuracy") > 0.85);
+        assert!(number(&shuffled, "test_accuracy") > 0.85, "without neighbours nothing is lost in an order of its own");
+    }
+}
+
+/// Ordering 7, and 6 of the same metric: the random-label network is fitted and at chance, maps of the image alone have exactly
+/// 1, and a gradient is less like that of the random labels than like that of another seed.
+#[test]
+fn permuted_labels_change_what_a_gradient_says_and_not_what_an_edge_detector_says() {
+    let bench = Bench::new(
+        "question = 'Does it depend on what was learnt?'
+        seeds = { model = 1 }
+        images = { count = 60, only = 'correct' }
+        dataset = { use = 'digits', scale = 2, test = 0.7 }
+        explainer = [
+            { use = 'gradient', map = { channels = 'sum', sign = 'signed' } },
+            { use = 'edges' }, { use = 'input' }, { use = 'random' }, { use = 'constant' },
+        ]
+        metric = [{ use = 'data-randomization', patience = 40 }, { name = 'too short', use = 'data-randomization', patience = 1 }]
+        model = { name = 'mlp', layers = ['flatten', { linear = { out = 512 } }, 'relu', { linear = { out = 10 } }],
+            train = { epochs = 15, batch = 32, optimizer = { lr = 1e-3 } } }",
+    );
+    let rows = Rows::from(&bench);
+    let sibling = 1_u64 << 32;
+    let random = training(&bench, &format!("digits with permuted labels/mlp seed {sibling}"));
+    assert!(random["reached"] == true && random["train_accuracy"].as_f64().unwrap() >= 0.95);
+    assert!(random["test_accuracy"].as_f64().unwrap() < 0.16);
+    assert_eq!(training(&bench, &format!("digits unseen/mlp seed {sibling}"))["epochs"], 0);
+    assert!(training(&bench, &format!("digits/mlp seed {sibling}"))["test_accuracy"].as_f64().unwrap() > 0.9);
+    let of = |explainer: &str, network: &str, measure: &str| {
+        rows.get(explainer, "data-randomization", &format!("{network}-{measure}")).estimate
+    };
+    for network in ["random-labels", "other-seed", "untrained"] {
+        for explainer in ["edges", "input", "random"] {
+            for measure in ["spearman", "absolute-spearman", "ssim"] {
+                assert_eq!(of(explainer, network, measure), 1.0);
+            }
+        }
+        assert!(of("constant", network, "spearman").is_nan());
+        assert_eq!(of("constant", network, "ssim"), 1.0);
+    }
+    assert!(of("gradient", "random-labels", "spearman") < of("gradient", "other-seed", "spearman") - 0.1);
+    assert!(of("gradient", "untrained", "spearman") < of("gradient", "other-seed", "spearman") - 0.1);
+    let report = std::fs::read_to_string(bench.path("out/suite/report.md")).unwrap();
+    let flagged: Vec<&str> = report.lines().filter(|line| line.contains("random labels not fitted")).collect();
+    assert!(!flagged.is_empty() && flagged.iter().all(|line| line.contains("too short")), "{flagged:?}");
 }

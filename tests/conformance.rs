@@ -11,12 +11,15 @@ use explainbench::explainers::{self, Evidence, Explainer, Role, Scene, Unit};
 use explainbench::imputers::{self, Imputer, Statistics};
 use explainbench::metrics::{self, Cost, Direction, Given, Metric, Other};
 use explainbench::model::{Graph, Model, layers};
-use explainbench::need::ModelRef;
+use explainbench::need::{DataRef, Fit, ModelRef};
 use explainbench::noise::Noise;
+use explainbench::similarities;
 use explainbench::tensor_file;
+use explainbench::transforms;
 use tch::{Device, Kind, Tensor};
 
 mod clever_hans;
+mod data_randomization;
 mod localization;
 mod removal;
 
@@ -49,11 +52,15 @@ fn unique<T: ?Sized>(all: &[Entry<T>]) {
 fn every_row_names_its_file_and_its_source() {
     explainbench::datasets::ALL.iter().for_each(|entry| check_entry("datasets", entry));
     explainers::ALL.iter().for_each(|entry| check_entry("explainers", entry));
+    transforms::ALL.iter().for_each(|entry| check_entry("transforms", entry));
     imputers::ALL.iter().for_each(|entry| check_entry("imputers", entry));
+    similarities::ALL.iter().for_each(|entry| check_entry("similarities", entry));
     metrics::ALL.iter().for_each(|entry| check_entry("metrics", entry));
     unique(explainbench::datasets::ALL);
     unique(explainers::ALL);
+    unique(transforms::ALL);
     unique(imputers::ALL);
+    unique(similarities::ALL);
     unique(metrics::ALL);
 }
 
@@ -352,8 +359,15 @@ fn directions_are_stated_for_every_measure_that_ranks() {
 
 pub fn given<'a>(scene: Scene<'a>, map: Tensor) -> Given<'a> {
     let cost = Cost { examples: scene.len(), together: 1, ..Cost::default() };
-    let others =
-        vec![Other { reference: ModelRef::Counterpart, model: scene.model, attribution: Some(map.unsqueeze(1)) }];
+    let fit = Fit::new(0.95, 10);
+    let siblings = [DataRef::PermutedLabels(fit), DataRef::Stated, DataRef::Nothing].map(ModelRef::Sibling);
+    let other = |reference| Other {
+        reference,
+        model: scene.model,
+        training: serde_json::json!({ "reached": true }),
+        attribution: Some(map.unsqueeze(1)),
+    };
+    let others = std::iter::once(ModelRef::Counterpart).chain(siblings).map(other).collect();
     Given { scene, attribution: map.unsqueeze(1), unit: Unit::Pixel, map: Default::default(), cost, others }
 }
 

@@ -114,6 +114,43 @@ fn equal_cells_are_one() {
     assert_eq!([count("train"), count("explain"), count("score"), count("picture")], [2, 2 * 3 * 2, 2 * 3 * 3, 3]);
 }
 
+/// Three networks beside each of the two rows, shared by all explainers and by metrics that ask for the same.
+#[test]
+fn other_trainings_are_named_by_everything_that_decides_them() {
+    let with = |metric: &str| SMALL.replace("{ use = \"pointing-game\" }", metric);
+    let asked = with("{ use = 'data-randomization' }");
+    let trainings = |text: &str| {
+        let named = named(text, None);
+        named.into_iter().filter(|(words, _)| words.starts_with("train")).collect::<BTreeMap<_, _>>()
+    };
+    let all = trainings(&asked);
+    let expected = [
+        "train planted unseen/linear seed 4294967296",
+        "train planted unseen/linear seed 4294967297",
+        "train planted with permuted labels/linear seed 4294967296",
+        "train planted with permuted labels/linear seed 4294967297",
+        "train planted/linear seed 0",
+        "train planted/linear seed 1",
+        "train planted/linear seed 4294967296",
+        "train planted/linear seed 4294967297",
+    ];
+    assert_eq!(all.keys().map(String::as_str).collect::<Vec<_>>(), expected);
+    assert_eq!(all.values().collect::<BTreeSet<_>>().len(), 8, "no two networks are one");
+    let differing = |text: &str| {
+        let other = trainings(text);
+        all.iter().filter(|(words, id)| other[*words] != **id).map(|(words, _)| words.clone()).collect::<Vec<_>>()
+    };
+    let permuted = &expected[2..4];
+    assert_eq!(differing(&with("{ use = 'data-randomization', reach = 0.9 }")), permuted);
+    assert_eq!(differing(&with("{ use = 'data-randomization', patience = 3 }")), permuted);
+    let transform = |text: &str| asked.replace("train = 60,", &format!("train = 60, transform = {text},"));
+    assert_eq!(differing(&transform("'none'")), [""; 0]);
+    assert_eq!(differing(&transform("{ use = 'corrupted-labels', p = 0.25 }")), expected);
+    let corrupted = trainings(&transform("'corrupted-labels'"));
+    assert_eq!(corrupted, trainings(&transform("{ use = 'corrupted-labels', p = 0.5 }")));
+    assert_ne!(corrupted, trainings(&transform("{ use = 'corrupted-labels', p = 0.25 }")));
+}
+
 #[test]
 fn a_failure_skips_what_follows_and_nothing_else() {
     let bench = Bench::new(SMALL);

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 
 #[derive(Args)]
 pub struct Arguments {
-    /// A catalogue (datasets, explainers, imputers, metrics), or a method whose documentation to show
+    /// A catalogue (datasets, transforms, explainers, imputers, similarities, metrics), or a method whose documentation to show
     what: Option<String>,
     /// As Markdown tables
     #[arg(long)]
@@ -63,8 +63,10 @@ fn rows() -> Vec<Row> {
     }
     [
         of("datasets", crate::datasets::ALL),
+        of("transforms", crate::transforms::ALL),
         of("explainers", crate::explainers::ALL),
         of("imputers", crate::imputers::ALL),
+        of("similarities", crate::similarities::ALL),
         of("metrics", crate::metrics::ALL),
     ]
     .concat()
@@ -84,7 +86,7 @@ fn documentation(source: &str) -> String {
 
 fn tables(rows: &[Row], markdown: bool) -> String {
     let mut text = String::new();
-    for catalogue in ["datasets", "explainers", "imputers", "metrics"] {
+    for catalogue in ["datasets", "transforms", "explainers", "imputers", "similarities", "metrics"] {
         let rows: Vec<&Row> = rows.iter().filter(|row| row.catalogue == catalogue).collect();
         let heading = if markdown { format!("**{catalogue}**\n\n") } else { format!("{catalogue}\n") };
         text.push_str(&format!("{heading}{}\n", table(&rows, markdown)));

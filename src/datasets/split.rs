@@ -71,6 +71,16 @@ impl Split {
         Self { without: Some(images), ..self }
     }
 
+    /// The images as they are kept, [N, C, H, W]: bytes, or floats in [0, 1].
+    pub fn stored(&self) -> &Tensor {
+        &self.stored
+    }
+
+    /// The same labels of other images, stored in either way, of which it is not known where their evidence is.
+    pub fn with_images(self, images: Tensor) -> Self {
+        Self { stored: images, truth: None, without: None, ..self }
+    }
+
     /// The images `ids` without their evidence, [B, C, H, W]; `None` where the source cannot make them.
     pub fn plain_images(&self, ids: &[usize], kind: Kind, device: Device) -> Result<Option<Tensor>> {
         let pick = |stored: &Tensor| in_unit_range(&stored.f_index_select(0, &index(ids))?, kind, device);

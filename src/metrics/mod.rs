@@ -1,6 +1,7 @@
 //! Metrics: what an explanation is worth. One folder per family, one file per metric, one row of `ALL` each.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tch::{Kind, Tensor};
 
 use crate::catalogue::{Chosen, Entry};
@@ -13,6 +14,7 @@ use crate::need::{Known, ModelRef, Need};
 mod clever_hans;
 mod cost;
 mod localization;
+mod randomization;
 mod removal;
 
 pub use removal::features::Order;
@@ -179,6 +181,8 @@ pub struct Given<'a> {
 pub struct Other<'a> {
     pub reference: ModelRef,
     pub model: &'a Model,
+    /// What its training recorded.
+    pub training: Value,
     /// Its explanations of the same images for the same classes, if they were asked for.
     pub attribution: Option<Tensor>,
 }
@@ -216,6 +220,8 @@ pub enum Family {
     Localization,
     /// Does a map tell a network that uses a planted cue from one that does not?
     CleverHans,
+    /// Does a map change when the network behind it does?
+    Randomization,
     /// What does a map take to make?
     Cost,
 }
@@ -226,6 +232,7 @@ impl Family {
             Self::Removal => "Removal",
             Self::Localization => "Localization",
             Self::CleverHans => "Clever Hans",
+            Self::Randomization => "Randomization",
             Self::Cost => "Cost",
         }
     }
@@ -307,6 +314,7 @@ pub const ALL: &[Entry<dyn Metric>] = &[
     localization::localization_auc::ENTRY,
     localization::box_iou::ENTRY,
     clever_hans::ENTRY,
+    randomization::data_randomization::ENTRY,
     cost::ENTRY,
 ];
 

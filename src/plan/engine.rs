@@ -39,10 +39,12 @@ const SOURCES: &[(&str, &str)] = sources![
     "model/train/recipe.rs",
     "model/train/schedule.rs",
     "model/weights.rs",
+    "need.rs",
     "noise.rs",
     "run/perform/arrays.rs",
     "run/perform/data.rs",
     "run/perform/explain.rs",
+    "run/perform/learn.rs",
     "run/perform/mod.rs",
     "run/perform/picture.rs",
     "run/perform/provenance.rs",
@@ -50,7 +52,10 @@ const SOURCES: &[(&str, &str)] = sources![
     "run/perform/retrain.rs",
     "run/perform/score.rs",
     "run/perform/train.rs",
+    "similarities/mod.rs",
     "suite/images.rs",
+    "transforms/mod.rs",
+    "transforms/permuted_labels.rs",
 ];
 
 static HASH: LazyLock<String> = LazyLock::new(|| {
@@ -99,8 +104,12 @@ mod tests {
             "imputers/blur.rs",
             "imputers/mod.rs",
             "metrics/mod.rs",
+            "need.rs",
             "noise.rs",
+            "similarities/mod.rs",
             "suite/images.rs",
+            "transforms/mod.rs",
+            "transforms/permuted_labels.rs",
         ];
         let mut wanted = shared.map(String::from).to_vec();
         files(&src.join("explainers/segments"), &mut wanted);

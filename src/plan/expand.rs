@@ -14,6 +14,10 @@ use crate::suite::{Images, Network, SplitName, Suite};
 /// Images per Explain cell. Part of what a cell is: it never follows the machine.
 pub const BLOCK: usize = 512;
 
+/// What turns a row's training seed into that of its siblings: beyond the seeds that people write. A sibling for each row
+/// keeps the rows independent, which pairs among them would not be.
+const SIBLING: u64 = 1 << 32;
+
 /// All cells of the suite, as far as they can be known: `record` answers with what a finished cell recorded, and metrics
 /// that ask in rounds ask as far as these answers carry them.
 pub fn expand(suite: &Suite, outside: &Outside, record: &dyn Fn(CellId) -> Option<Value>) -> Result<Plan> {
@@ -254,5 +258,6 @@ fn network(row: &Train, reference: &ModelRef) -> Train {
         ModelRef::Original => row.clone(),
         ModelRef::Reseeded(seed) => Train { seed: *seed, ..row.clone() },
         ModelRef::Counterpart => Train { data: DataRef::Counterpart, ..row.clone() },
+        ModelRef::Sibling(data) => Train { data: *data, seed: row.seed ^ SIBLING, ..row.clone() },
     }
 }

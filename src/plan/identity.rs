@@ -16,7 +16,8 @@ fn base(kind: &str, suite: &Suite, outside: &Outside) -> Identity {
 }
 
 pub fn train(train: &Train, suite: &Suite, outside: &Outside) -> Result<CellId> {
-    let source = &suite.datasets[train.dataset].value.source;
+    let data = &suite.datasets[train.dataset].value;
+    let source = &data.source;
     let model = &suite.models[train.model].value;
     let weights = match &model.origin {
         Origin::File(file) => outside.contents(std::slice::from_ref(file))?,
@@ -25,11 +26,24 @@ pub fn train(train: &Train, suite: &Suite, outside: &Outside) -> Result<CellId> 
     Ok(base("train", suite, outside)
         .field("dataset", &source.identity)
         .field("data", outside.data_of(source)?)
+        .field("transform", data.transform.as_ref().map_or("", |transform| &transform.identity))
         .field("model", model.settings.clone().without("weights").canonical())
         .field("weights", weights)
         .field("training", train.seed.to_string())
-        .field("variant", if train.data == DataRef::Counterpart { "counterpart" } else { "" })
+        .field("variant", variant(train.data))
         .finish())
+}
+
+/// Everything that decides what a network learns of its dataset.
+fn variant(data: DataRef) -> String {
+    match data {
+        DataRef::PermutedLabels(fit) => {
+            format!("permuted-labels until {:016x} within {}", fit.reach().to_bits(), fit.patience)
+        }
+        DataRef::Stated => String::new(),
+        DataRef::Counterpart => "counterpart".to_string(),
+        DataRef::Nothing => "nothing".to_string(),
+    }
 }
 
 pub fn explain(explain: &Explain, suite: &Suite, outside: &Outside) -> Result<CellId> {

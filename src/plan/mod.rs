@@ -14,6 +14,7 @@ pub use outside::Outside;
 use std::collections::HashMap;
 use std::ops::Range;
 
+pub use crate::need::DataRef;
 use crate::need::{ModelRef, Modified, Need, Retraining};
 use crate::suite::{Images, SplitName, Suite};
 
@@ -48,14 +49,6 @@ pub struct Train {
     pub model: usize,
     pub seed: u64,
     pub data: DataRef,
-}
-
-/// Which form of a dataset a network learns from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DataRef {
-    Stated,
-    /// Its counterpart, in which the evidence says nothing.
-    Counterpart,
 }
 
 #[derive(Clone, Debug)]
@@ -194,10 +187,13 @@ impl Task {
     /// For people: what it is, in the suite's labels.
     pub fn describe(&self, suite: &Suite) -> String {
         let network = self.network();
-        let data = if network.data == DataRef::Counterpart { " counterpart" } else { "" };
+        let data = network.data.words();
         let of = format!(
-            "{}{data}/{} seed {}",
-            suite.datasets[network.dataset].label, suite.models[network.model].label, network.seed
+            "{}{}{data}/{} seed {}",
+            suite.datasets[network.dataset].label,
+            if data.is_empty() { "" } else { " " },
+            suite.models[network.model].label,
+            network.seed
         );
         match self {
             Task::Train(_) => format!("train {of}"),

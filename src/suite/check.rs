@@ -7,6 +7,7 @@ use super::{Data, MetricTable, ModelTable, Network, Origin, SplitName, Target};
 use crate::config::Section;
 use crate::explainers::{Contender, Unit};
 use crate::model::weights;
+use crate::need::{Known, ModelRef, Need};
 use crate::stats::Population;
 
 /// Pairs that cannot work are mistakes of the suite, not rows to be skipped.
@@ -132,6 +133,24 @@ pub fn check_population(over: Population, models: &[Read<ModelTable>]) {
         let message = "intervals over new trainings need a recipe, and this network is loaded";
         let help = "set `[inference] over = \"model\"` to speak of these networks".to_string();
         model.section.mistake("weights", message, Some("`train = { .. }`".to_string()), Some(help));
+    }
+}
+
+/// A metric that asks for other trainings of a recipe cannot look at a network that was trained elsewhere.
+pub fn check_recipes(models: &[Read<ModelTable>], metrics: &[Read<MetricTable>]) {
+    let loaded =
+        |index: &&usize| models[**index].value.as_ref().is_some_and(|table| matches!(table.origin, Origin::File(_)));
+    for (metric, table) in metrics.iter().filter_map(|row| Some((row, row.value.as_ref()?))) {
+        let needs = table.metric.method.needs(&Known::default());
+        let trains =
+            |need: &Need| !matches!(need, Need::Model(of) | Need::Attributions(of) if *of == ModelRef::Original);
+        for model in table.models.iter().filter(loaded).filter(|_| needs.iter().any(trains)) {
+            let label = &models[*model].label;
+            let message =
+                format!("metric `{}` needs other trainings of the recipe, and model `{label}` is loaded", metric.label);
+            let help = "give the model a `train` table, or narrow the metric with `models = [..]`".to_string();
+            metric.section.mistake("use", message, None, Some(help));
+        }
     }
 }
 

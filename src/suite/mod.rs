@@ -13,6 +13,7 @@ use crate::metrics::Metric;
 use crate::model::Graph;
 use crate::model::train::Recipe;
 use crate::stats::Population;
+use crate::transforms::Transform;
 
 mod check;
 mod images;
@@ -67,6 +68,9 @@ pub struct Suite {
 #[derive(Clone)]
 pub struct Data {
     pub source: Chosen<dyn Source>,
+    /// What is done to the images or labels once they are loaded.
+    pub transform: Option<Chosen<dyn Transform>>,
+    /// As they are after that.
     pub described: Described,
 }
 

@@ -50,6 +50,7 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
     super::check::check_retraining(root, &explainers, &metrics, &models);
     super::check::check_population(over, &models);
     super::check::check_weights(&networks, &models);
+    super::check::check_recipes(&models, &metrics);
     let mut metrics = labelled(metrics)?;
     metrics.extend(cost(&metrics));
     Some(Suite {
@@ -174,9 +175,15 @@ fn read_inference(root: &Section, trainings: usize) -> (Population, f64) {
 }
 
 fn read_dataset(section: &Section, data: &DataFolder) -> Option<Data> {
-    let source = crate::datasets::choose(section)?;
+    section.expect(&["transform"]);
+    let source = crate::datasets::choose(section);
+    let transform = crate::transforms::choose(section, "transform");
+    let source = source?;
     match source.method.describe(data) {
-        Ok(described) => Some(Data { source, described }),
+        Ok(mut described) => {
+            described.truth &= transform.as_ref().is_none_or(|transform| transform.method.keeps_places());
+            Some(Data { source, transform, described })
+        }
         Err(error) => {
             // Said at the key that decides what there is to take images from.
             let keys = section.keys();

@@ -5,7 +5,7 @@ pub mod optimizer;
 pub mod recipe;
 pub mod schedule;
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
 use tch::{Device, Kind, Reduction, Tensor};
@@ -48,15 +48,25 @@ pub struct Trained {
     pub steps: u64,
 }
 
-/// Trains in the precision of the images (bytes: float). `on_epoch` hears of each epoch's number, from 1, and mean
-/// loss.
+/// What is known after an epoch.
+pub struct Epoch<'a> {
+    /// From 1.
+    pub number: usize,
+    /// The mean training loss, measured on the way.
+    pub loss: f64,
+    /// As they are now, in the order of the graph's.
+    pub weights: &'a [Tensor],
+}
+
+/// Trains in the precision of the images (bytes: float). `on_epoch` hears of each epoch and says whether another follows;
+/// after `recipe.epochs` none does. Whether `recipe.until` is reached is for `on_epoch` to say.
 pub fn train(
     graph: &Graph,
     recipe: &Recipe,
     data: &TrainData,
     noise: &Noise,
     device: Device,
-    on_epoch: &mut dyn FnMut(usize, f64),
+    on_epoch: &mut dyn FnMut(&Epoch) -> Result<ControlFlow<()>>,
 ) -> Result<Trained> {
     let started = Instant::now();
     let mut run = Run::start(graph, recipe, data, noise, device)?;
@@ -69,10 +79,17 @@ pub fn train(
         }
         loss.push(mean);
         accuracy.push(right);
-        on_epoch(epoch + 1, mean);
+        if on_epoch(&Epoch { number: epoch + 1, loss: mean, weights: &run.weights.all })?.is_break() {
+            break;
+        }
     }
     let weights = run.weights.copies()?;
     Ok(Trained { weights, loss, accuracy, seconds: started.elapsed().as_secs_f64(), steps: run.steps })
+}
+
+/// The weights that a training with this noise starts from, in the order of the graph's.
+pub fn untrained(graph: &Graph, noise: &Noise, kind: Kind, device: Device) -> Result<Vec<Tensor>> {
+    graph.weights.iter().map(|spec| spec.draw(noise, kind, device)).collect()
 }
 
 /// A training under way.
@@ -181,7 +198,7 @@ struct Weights {
 
 impl Weights {
     fn draw(graph: &Graph, noise: &Noise, kind: Kind, device: Device) -> Result<Self> {
-        let mut all = graph.weights.iter().map(|spec| spec.draw(noise, kind, device)).collect::<Result<Vec<_>>>()?;
+        let mut all = untrained(graph, noise, kind, device)?;
         let leaves: Vec<usize> = (0..all.len()).filter(|&at| graph.weights[at].role == Role::Parameter).collect();
         if leaves.is_empty() {
             return Err(Error::new("the model has no parameters to train"));

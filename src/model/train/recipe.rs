@@ -16,6 +16,8 @@ pub struct Recipe {
     /// How much of each label is spread evenly over the classes (Szegedy et al., 2016).
     pub label_smoothing: f64,
     pub augment: Augment,
+    /// The training accuracy at which the training ends before its last epoch: see [`super::train`].
+    pub until: Option<f64>,
 }
 
 impl Recipe {
@@ -37,6 +39,11 @@ impl Recipe {
                 "a number from 0 to below 1",
             ),
             augment: part(section, "augment", |section| Augment::read(section, input)),
+            until: section.optional_if(
+                "until",
+                |given| *given > 0.0 && *given <= 1.0,
+                "an accuracy, above 0 and at most 1",
+            ),
         };
         section.finish();
         recipe
@@ -76,6 +83,7 @@ mod tests {
             schedule: Schedule { warmup: 0.0, course: Course::Constant },
             label_smoothing: 0.0,
             augment: Augment { shift: 0, flip: false },
+            until: None,
         };
         assert_eq!(read("").0, expected);
     }
@@ -88,7 +96,8 @@ mod tests {
             label_smoothing = 0.1
             optimizer = { use = "sgd", lr = 0.1, momentum = 0.9, nesterov = true, weight_decay = 1e-4 }
             schedule = { use = "step", warmup = 1, milestones = [2], gamma = 0.5 }
-            augment = { shift = 2, flip = true }"#,
+            augment = { shift = 2, flip = true }
+            until = 0.95"#,
         );
         let expected = Recipe {
             epochs: 3,
@@ -97,6 +106,7 @@ mod tests {
             schedule: Schedule { warmup: 1.0, course: Course::Step { milestones: vec![2.0], gamma: 0.5 } },
             label_smoothing: 0.1,
             augment: Augment { shift: 2, flip: true },
+            until: Some(0.95),
         };
         assert_eq!(recipe, expected);
     }

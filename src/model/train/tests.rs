@@ -1,12 +1,14 @@
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Recipe, TrainData, Trained, batches, order, train};
+use super::{Epoch, Recipe, TrainData, Trained, batches, order, train, untrained};
 use crate::config::Section;
 use crate::error::Result;
 use crate::model::Model;
 use crate::model::evaluate::predictions;
+use crate::model::graph::Role;
 use crate::model::tests::graph;
 use crate::noise::Noise;
 
@@ -30,7 +32,9 @@ fn trained(recipe: &str, noise: u64, layers: &str) -> Result<Trained> {
     let recipe = Recipe::read(&section, &[1, 6, 6]);
     section.check().unwrap();
     let data = TrainData { images: &images, labels: &labels, ids: &ids, redrawn: None };
-    train(&graph(layers, &[1, 6, 6], 2), &recipe, &data, &Noise::new(noise), Device::Cpu, &mut |_, _| {})
+    train(&graph(layers, &[1, 6, 6], 2), &recipe, &data, &Noise::new(noise), Device::Cpu, &mut |_| {
+        Ok(ControlFlow::Continue(()))
+    })
 }
 
 #[test]
@@ -44,6 +48,30 @@ fn a_simple_problem_is_learnt() {
     assert!(trained.accuracy.len() == 5 && trained.accuracy[4] > trained.accuracy[0], "{:?}", trained.accuracy);
     // 65 examples: 4 steps an epoch, as the one left over joins the last.
     assert_eq!(trained.steps, 20);
+}
+
+#[test]
+fn a_training_ends_when_it_is_told_to_and_starts_from_the_untrained_weights() {
+    let (images, labels, ids) = images(65);
+    let recipe = Recipe::read(&Section::parse("", "epochs = 9").unwrap(), &[1, 6, 6]);
+    let data = TrainData { images: &images, labels: &labels, ids: &ids, redrawn: None };
+    let (graph, noise) = (graph(LAYERS, &[1, 6, 6], 2), Noise::new(3));
+    let mut seen = Vec::new();
+    let mut until_third = |epoch: &Epoch| {
+        seen.push(epoch.weights.iter().map(|weight| weight.detach().copy()).collect::<Vec<_>>());
+        Ok(if epoch.number == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    };
+    let trained = train(&graph, &recipe, &data, &noise, Device::Cpu, &mut until_third).unwrap();
+    assert_eq!((trained.loss.len(), seen.len()), (3, 3));
+    assert_eq!(trained.weights, seen[2]);
+    let start = untrained(&graph, &noise, Kind::Float, Device::Cpu).unwrap();
+    assert_eq!(start.len(), trained.weights.len());
+    let still =
+        Recipe::read(&Section::parse("", "epochs = 1\noptimizer = { use = 'sgd', lr = 1e-60 }").unwrap(), &[1, 6, 6]);
+    let on = &mut |_: &Epoch| Ok(ControlFlow::Continue(()));
+    let moved = train(&graph, &still, &data, &noise, Device::Cpu, on).unwrap().weights;
+    let parameters = (0..start.len()).filter(|&at| graph.weights[at].role == Role::Parameter);
+    parameters.for_each(|at| assert_eq!(start[at], moved[at]));
 }
 
 #[test]
@@ -63,7 +91,7 @@ fn bytes_are_trained_on_as_their_pixels() {
     let loss = |images: &Tensor| {
         let data = TrainData { images, labels: &labels, ids: &[0, 1, 2, 3], redrawn: None };
         let graph = graph(LAYERS, &[1, 6, 6], 2);
-        train(&graph, &recipe, &data, &Noise::new(0), Device::Cpu, &mut |_, _| {}).unwrap().loss
+        train(&graph, &recipe, &data, &Noise::new(0), Device::Cpu, &mut |_| Ok(ControlFlow::Continue(()))).unwrap().loss
     };
     assert_eq!(loss(&bytes), loss(&numbers));
 }

@@ -4,11 +4,14 @@ use std::sync::{Mutex, PoisonError};
 
 use tch::{Device, Kind, Tensor};
 
+use crate::catalogue::Chosen;
 use crate::datasets::{DataFolder, Dataset, Split};
 use crate::error::{Error, Result};
 use crate::imputers::Statistics;
+use crate::noise::Noise;
 use crate::plan::{DataRef, Train};
 use crate::suite::{SplitName, Suite};
+use crate::transforms::Transform;
 
 /// A dataset with what is computed from it once.
 pub struct Loaded {
@@ -41,7 +44,7 @@ impl Cache {
         Self { folder, loaded: (0..datasets).map(|_| Default::default()).collect() }
     }
 
-    /// What the network `of` learns from and is judged by.
+    /// What the network `of` is judged by, and learns from but for permuted labels.
     pub fn get(&self, suite: &Suite, of: &Train) -> Result<Loaded> {
         let place = &self.loaded[of.dataset][usize::from(of.data == DataRef::Counterpart)];
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
@@ -50,13 +53,30 @@ impl Cache {
         }
         let source = suite.datasets[of.dataset].value.source.method.clone();
         let source = match of.data {
-            DataRef::Stated => source,
+            // The training alone permutes labels: images are judged by true ones.
+            DataRef::Stated | DataRef::PermutedLabels(_) | DataRef::Nothing => source,
             DataRef::Counterpart => source.counterpart().ok_or_else(|| Error::new("this data has no counterpart"))?,
         };
-        let dataset = source.load(&self.folder)?;
+        let mut dataset = source.load(&self.folder)?;
+        if let Some(transform) = &suite.datasets[of.dataset].value.transform {
+            dataset = transformed(dataset, transform, &Noise::new(suite.seed).purpose("transform"))?;
+        }
         let statistics = statistics(&dataset.train)?;
         Ok(place.insert(Loaded { dataset, statistics }).shallow_clone())
     }
+}
+
+/// The dataset that a suite speaks of, with a note of what was done.
+fn transformed(data: Dataset, transform: &Chosen<dyn Transform>, noise: &Noise) -> Result<Dataset> {
+    let labels = data.train.labels.clone();
+    let mut data = transform.method.apply(data, noise)?;
+    let changed = labels.iter().zip(&data.train.labels).filter(|(before, after)| before != after).count();
+    let labels =
+        if changed == 0 { String::new() } else { format!("; {changed} of {} training labels changed", labels.len()) };
+    let settings = transform.settings.shown().into_iter().filter(|(key, _, _)| key != "use");
+    let settings: String = settings.map(|(key, value, _)| format!(", {key} = {value}")).collect();
+    data.notes.push(format!("transform {}{settings}{labels}", transform.entry));
+    Ok(data)
 }
 
 /// The mean of each channel, in float64, a block at a time.

@@ -3,6 +3,7 @@
 mod arrays;
 mod data;
 mod explain;
+mod learn;
 mod picture;
 mod provenance;
 mod rank;

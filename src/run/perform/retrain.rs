@@ -6,13 +6,15 @@ use tch::{Kind, Tensor};
 
 use super::data::Loaded;
 use super::explain::ids_of;
+use super::learn::{Lesson, learn};
 use super::{Context, arrays};
 use crate::datasets::Split;
 use crate::error::{Error, Result};
 use crate::imputers::Surroundings;
 use crate::metrics::{Removal, changed};
+use crate::model::Model;
 use crate::model::evaluate::outcome;
-use crate::model::{Model, train};
+use crate::model::train::TrainData;
 use crate::need::Modified;
 use crate::noise::Noise;
 use crate::plan::{BLOCK, Retrain};
@@ -48,10 +50,8 @@ pub fn perform(context: &Context, task: &Retrain, needs: &[Content], progress: &
     let redrawn = explainer.is_some_and(|explainer| explainer.redrawn());
     let (labels, ids) = (learned.split.all_labels(context.device)?, learned.ids());
     let redrawn: Option<&dyn Fn(usize) -> Result<Tensor>> = if redrawn { Some(&redraw) } else { None };
-    let data = train::TrainData { images: &images, labels: &labels, ids: &ids, redrawn };
-    let epochs = recipe.epochs as f64;
-    let mut on_epoch = |epoch: usize, _: f64| progress(epoch as f64 / epochs);
-    let trained = train::train(&network.graph, recipe, &data, &noise, context.device, &mut on_epoch)?;
+    let data = TrainData { images: &images, labels: &labels, ids: &ids, redrawn };
+    let (trained, _) = learn(context, &Lesson { network, recipe, data, noise }, progress)?;
 
     let model = Model::new(network.graph.clone(), trained.weights)?;
     let rows = model.rows_within(context.chunk_bytes);

@@ -21,8 +21,8 @@ pub struct Scoring<'a> {
     trained: &'a Content,
     loaded: Loaded,
     model: Model,
-    /// The networks of the task's `others`.
-    others: Vec<Model>,
+    /// The networks of the task's `others`, with the records of their trainings.
+    others: Vec<(Model, &'a Value)>,
     blocks: Vec<Scores>,
     /// The label of each unit, for means over classes.
     labels: Vec<i64>,
@@ -34,7 +34,8 @@ impl<'a> Scoring<'a> {
         let loaded = context.data.get(&context.suite, &task.network)?;
         let model = context.model(&task.network, &trained[0])?;
         let others = task.others.iter().zip(&trained[1..]);
-        let others = others.map(|(other, trained)| context.model(&other.network, trained)).collect::<Result<_>>()?;
+        let others = others.map(|(other, trained)| Ok((context.model(&other.network, trained)?, &trained.record)));
+        let others = others.collect::<Result<_>>()?;
         let trained = &trained[0];
         Ok(Self { context, task, trained, loaded, model, others, blocks: Vec::new(), labels: Vec::new() })
     }
@@ -50,13 +51,18 @@ impl<'a> Scoring<'a> {
         }
         let mut explained = blocks[1..].iter();
         let mut others = Vec::new();
-        for (other, model) in self.task.others.iter().zip(&self.others) {
+        for (other, (model, training)) in self.task.others.iter().zip(&self.others) {
             let attribution = if other.explained.is_empty() { None } else { explained.next() };
             if attribution.is_some_and(|block| arrays::read_integers(block, "places").ok() != Some(places)) {
                 return Err(Error::new("two networks were explained on different images"));
             }
             let attribution = attribution.map(|block| self.attribution(block)).transpose()?;
-            others.push(Other { reference: other.reference.clone(), model, attribution });
+            others.push(Other {
+                reference: other.reference.clone(),
+                model,
+                training: Value::clone(training),
+                attribution,
+            });
         }
         let places: Vec<usize> = places.iter().map(|place| *place as usize).collect();
         let scene = scene(self.context, &self.model, &self.loaded, &self.task.images, &places, self.trained)?;

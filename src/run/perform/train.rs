@@ -3,39 +3,45 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use serde_json::json;
-use tch::Kind;
+use serde_json::{Map, Value, json};
+use tch::{Kind, Tensor};
 
+use super::data::Loaded;
+use super::learn::{Lesson, learn};
 use super::{Context, arrays};
 use crate::error::{Error, Result};
 use crate::model::evaluate::predictions;
-use crate::model::{Model, train, weights};
-use crate::plan::Train;
+use crate::model::train::{self, Recipe, TrainData};
+use crate::model::{Model, weights};
+use crate::noise::Noise;
+use crate::plan::{DataRef, Train};
 use crate::store::Content;
-use crate::suite::Origin;
+use crate::suite::{Network, Origin};
+use crate::transforms::permuted;
 
 pub fn perform(context: &Context, task: &Train, progress: &dyn Fn(f64)) -> Result<Content> {
     let suite = &context.suite;
     let loaded = context.data.get(suite, task)?;
     let network = suite.network(task.dataset, task.model).ok_or_else(|| Error::new("the suite has no such network"))?;
-    let mut record = serde_json::Map::new();
-    let tensors = match &suite.models[task.model].value.origin {
-        Origin::File(file) => weights::read(&network.graph, file, Kind::Float, context.device)?,
-        Origin::Trained(recipe) => {
-            let images = loaded.dataset.train.all_images(Kind::Float, context.device)?;
-            let labels = loaded.dataset.train.all_labels(context.device)?;
-            // Training images are told apart from test images in every draw.
-            let ids: Vec<u64> = (0..loaded.dataset.train.len() as u64).map(|place| (1 << 32) + place).collect();
-            let data = train::TrainData { images: &images, labels: &labels, ids: &ids, redrawn: None };
-            // Keyed by the training seed alone: two recipes of one seed start from the same weights and see the same batches.
-            let noise = context.noise().purpose("training").index(task.seed);
-            let epochs = recipe.epochs as f64;
-            let mut on_epoch = |epoch: usize, _: f64| progress(epoch as f64 / epochs);
-            let trained = train::train(&network.graph, recipe, &data, &noise, context.device, &mut on_epoch)?;
-            record.insert("train_loss".into(), json!(trained.loss));
-            record.insert("train_accuracy_by_epoch".into(), json!(trained.accuracy));
-            record.insert("steps".into(), json!(trained.steps));
-            trained.weights
+    let labels = match task.data {
+        DataRef::PermutedLabels(_) => {
+            permuted(&loaded.dataset.train.labels, &context.noise().purpose("data-randomization"))
+        }
+        _ => loaded.dataset.train.labels.clone(),
+    };
+    let mut record = Map::new();
+    // Keyed by the training seed alone: two recipes of one seed start from the same weights and see the same batches.
+    let noise = context.noise().purpose("training").index(task.seed);
+    let tensors = match (&suite.models[task.model].value.origin, task.data) {
+        (Origin::File(file), DataRef::Stated) => weights::read(&network.graph, file, Kind::Float, context.device)?,
+        (Origin::File(_), _) => return Err(Error::new("a network that was loaded has no other training")),
+        (Origin::Trained(_), DataRef::Nothing) => {
+            record.insert("epochs".into(), json!(0));
+            train::untrained(&network.graph, &noise, Kind::Float, context.device)?
+        }
+        (Origin::Trained(recipe), data) => {
+            let recipe = longer(recipe, data);
+            learned(context, &loaded, &labels, (network, &recipe, noise), &mut record, progress)?
         }
     };
     record.insert("notes".into(), json!(loaded.dataset.notes));
@@ -45,13 +51,56 @@ pub fn perform(context: &Context, task: &Train, progress: &dyn Fn(f64)) -> Resul
     }
     let tensors = tensors.iter().map(|tensor| tensor.f_to_device(context.device)).collect::<Result<Vec<_>, _>>()?;
     let model = Model::new(network.graph.clone(), tensors)?;
-    for (name, split) in [("train", &loaded.dataset.train), ("test", &loaded.dataset.test)] {
+    let splits =
+        [("train", &loaded.dataset.train, &labels), ("test", &loaded.dataset.test, &loaded.dataset.test.labels)];
+    for (name, split, labels) in splits {
         let rows = model.rows_within(context.chunk_bytes);
         let images = |range: Range<usize>| split.images(&range.collect::<Vec<_>>(), Kind::Float, context.device);
         let predictions = predictions(&model, split.len(), rows, images)?;
-        let correct = predictions.iter().zip(&split.labels).filter(|(prediction, label)| prediction == label).count();
-        record.insert(format!("{name}_accuracy"), json!(correct as f64 / split.len() as f64));
+        record.insert(format!("{name}_accuracy"), json!(accuracy(&predictions, labels)));
         arrays.insert(format!("predictions.{name}"), arrays::integers(&predictions));
     }
     Ok(Content { record: record.into(), arrays })
+}
+
+/// The recipe of a network that may need more time than the suite gives it.
+fn longer(recipe: &Recipe, data: DataRef) -> Recipe {
+    match data {
+        DataRef::PermutedLabels(fit) => {
+            Recipe { epochs: recipe.epochs.saturating_mul(fit.patience), until: Some(fit.reach()), ..recipe.clone() }
+        }
+        _ => recipe.clone(),
+    }
+}
+
+/// The weights that a recipe comes to on training images with these labels; the record says how long it took and, where there
+/// was an accuracy to reach, whether it was `reached`.
+fn learned(
+    context: &Context,
+    loaded: &Loaded,
+    labels: &[i64],
+    (network, recipe, noise): (&Network, &Recipe, Noise),
+    record: &mut Map<String, Value>,
+    progress: &dyn Fn(f64),
+) -> Result<Vec<Tensor>> {
+    let split = &loaded.dataset.train;
+    let images = split.all_images(Kind::Float, context.device)?;
+    let labels = Tensor::f_from_slice(labels)?.f_to_device(context.device)?;
+    // Training images are told apart from test images in every draw.
+    let ids: Vec<u64> = (0..split.len() as u64).map(|place| (1 << 32) + place).collect();
+    let data = TrainData { images: &images, labels: &labels, ids: &ids, redrawn: None };
+    let (trained, reached) = learn(context, &Lesson { network, recipe, data, noise }, progress)?;
+    record.insert("epochs".into(), json!(trained.loss.len()));
+    record.insert("train_loss".into(), json!(trained.loss));
+    record.insert("train_accuracy_by_epoch".into(), json!(trained.accuracy));
+    record.insert("steps".into(), json!(trained.steps));
+    if let Some(reached) = reached {
+        record.insert("reached".into(), json!(reached));
+    }
+    Ok(trained.weights)
+}
+
+fn accuracy(predictions: &[i64], labels: &[i64]) -> f64 {
+    let correct = predictions.iter().zip(labels).filter(|(prediction, label)| prediction == label).count();
+    correct as f64 / labels.len() as f64
 }

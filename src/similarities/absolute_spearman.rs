@@ -1,0 +1,34 @@
+//! # Definition
+//! Spearman's rank correlation of the magnitudes of two maps: `spearman` of |a| and |b|. What is exactly 0 in both maps
+//! agrees: of raw images that are mostly black, maps multiplied by the image have nearly 1 whatever the network.
+//!
+//! # Cost
+//! One sort of each map, all of a batch at once.
+//!
+//! # Reference
+//! Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018.
+
+use std::sync::Arc;
+
+use tch::Tensor;
+
+use super::{Similarity, Spearman};
+use crate::catalogue::Entry;
+use crate::error::Result;
+
+pub const ENTRY: Entry<dyn Similarity> = Entry {
+    name: "absolute-spearman",
+    summary: "rank correlation of the pixels' magnitudes",
+    reference: "Adebayo et al. 2018",
+    revision: 1,
+    source: concat!(include_str!("absolute_spearman.rs"), include_str!("spearman.rs")),
+    read: |_| Some(Arc::new(AbsoluteSpearman)),
+};
+
+pub struct AbsoluteSpearman;
+
+impl Similarity for AbsoluteSpearman {
+    fn compare(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        Spearman.compare(&a.f_abs()?, &b.f_abs()?)
+    }
+}

@@ -1,0 +1,35 @@
+//! How alike two maps of one image are: one number per image, 1 for equal maps.
+//!
+//! A similarity that a pair of maps does not have, such as the rank correlation with a constant map, is NaN: it is counted as
+//! invalid, and never stands for "unlike" or "alike".
+
+use tch::Tensor;
+
+use crate::catalogue::{Chosen, Entry};
+use crate::config::Section;
+use crate::error::Result;
+
+mod absolute_spearman;
+mod spearman;
+mod ssim;
+
+pub use absolute_spearman::AbsoluteSpearman;
+pub use spearman::Spearman;
+pub use ssim::Ssim;
+
+/// Compares the maps of a batch, image by image.
+pub trait Similarity: Send + Sync {
+    /// float64 [B], NaN where undefined, of `a` and `b`, float64 [B, H, W] on one device. Symmetric. A map with a NaN has no
+    /// similarity to any other.
+    fn compare(&self, a: &Tensor, b: &Tensor) -> Result<Tensor>;
+}
+
+pub const ALL: &[Entry<dyn Similarity>] = &[spearman::ENTRY, absolute_spearman::ENTRY, ssim::ENTRY];
+
+/// Reads `key = "spearman"` or `key = { use = ".." }` of `section`.
+pub fn choose(section: &Section, key: &str, default: &str) -> Option<Chosen<dyn Similarity>> {
+    crate::catalogue::choose_word(section, key, default, "similarity", ALL)
+}
+
+#[cfg(test)]
+mod tests;
