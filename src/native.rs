@@ -4,7 +4,8 @@ use std::ffi::{CStr, c_char, c_int};
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Once, OnceLock};
+use std::sync::{Mutex, Once, OnceLock};
+use std::time::Instant;
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 use openblas_src as _; // links OpenBLAS
@@ -194,12 +195,23 @@ fn mapped_file(line: &str) -> Option<(Range<usize>, PathBuf)> {
 
 /// Gives memory that is free within the process back to the system. A heap in which small results lie between large temporary
 /// tensors keeps its holes otherwise, and grows with the number of cells that went through it.
+///
+/// Called after every cell, it does so as often as costs a fiftieth of the time: the heap's walk takes longer than a small
+/// cell.
 pub fn release_memory() {
+    static NEXT: Mutex<Option<Instant>> = Mutex::new(None);
+    // Who comes while another is at it has nothing to do.
+    let Ok(mut next) = NEXT.try_lock() else { return };
+    let start = Instant::now();
+    if next.is_some_and(|next| start < next) {
+        return;
+    }
     // Safe: it touches free memory only. Other libraries than the GNU one do this by themselves or not at all.
     #[cfg(target_env = "gnu")]
     unsafe {
         libc::malloc_trim(0);
     }
+    *next = Some(Instant::now() + 50 * start.elapsed());
 }
 
 #[cfg(test)]

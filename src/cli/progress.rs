@@ -1,4 +1,5 @@
-//! Progress: a bar with what runs on a terminal, plain lines elsewhere. On standard error, so that results can be piped.
+//! Progress: on a terminal a bar with the trainings done, their rate, the time left and what runs; elsewhere a plain line
+//! for each cell. On standard error, so that results can be piped.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -21,6 +22,14 @@ pub struct Progress<'a> {
     /// Seconds and count of the finished cells of each kind: cells of one kind take about as long as each other.
     took: BTreeMap<&'static str, (f64, usize)>,
     left: BTreeMap<&'static str, usize>,
+    trainings: Trainings,
+}
+
+/// Trainings on the list, and those of them that have ended.
+#[derive(Default)]
+struct Trainings {
+    to_do: usize,
+    done: usize,
 }
 
 impl<'a> Progress<'a> {
@@ -32,13 +41,13 @@ impl<'a> Progress<'a> {
             }
             bar
         });
-        let (running, took, left) = Default::default();
-        Self { plan, suite, bar, start: Instant::now(), cells: 0, done: 0, running, took, left }
+        let (running, took, left, trainings) = Default::default();
+        Self { plan, suite, bar, start: Instant::now(), cells: 0, done: 0, running, took, left, trainings }
     }
 
     pub fn show(&mut self, event: &Event) {
         match event {
-            Event::Planned { cells } => self.planned(*cells),
+            Event::Planned { cells } => self.planned(cells),
             Event::Started { id } => {
                 self.running.insert(*id, 0.0);
             }
@@ -67,28 +76,30 @@ impl<'a> Progress<'a> {
         }
     }
 
-    fn planned(&mut self, cells: usize) {
-        self.cells = cells;
+    fn planned(&mut self, cells: &[CellId]) {
+        self.cells = cells.len();
         if let Some(bar) = &self.bar {
-            bar.set_length(cells as u64);
+            bar.set_length(cells.len() as u64);
         }
-        for cell in &self.plan.cells {
-            *self.left.entry(cell.task.kind()).or_default() += 1;
+        for id in cells {
+            let kind = self.kind(*id);
+            *self.left.entry(kind).or_default() += 1;
+            self.trainings.to_do += usize::from(is_training(kind));
         }
-        // Cells that are cached or not needed are no work: what is left of each kind shrinks in proportion.
-        let all = self.plan.cells.len().max(1);
-        self.left.values_mut().for_each(|left| *left = (*left * cells).div_ceil(all));
     }
 
     fn ended(&mut self, id: CellId, how: &str) {
         self.running.remove(&id);
         self.done += 1;
-        let left = self.left.entry(self.kind(id)).or_default();
+        let kind = self.kind(id);
+        let left = self.left.entry(kind).or_default();
         *left = left.saturating_sub(1);
+        self.trainings.done += usize::from(is_training(kind));
         let what = self.describe(id);
         if self.bar.is_none() || how.starts_with("FAILED") {
             let (done, cells) = (self.done, self.cells);
-            self.line(&format!("[{done}/{cells}] {what} ({how})"));
+            let state = if is_training(kind) { format!("; {}", self.state()) } else { String::new() };
+            self.line(&format!("[{done}/{cells}] {what} ({how}{state})"));
         }
     }
 
@@ -118,22 +129,59 @@ impl<'a> Progress<'a> {
                 false => self.describe(*id),
             })
             .collect();
-        let time = self.time_left().map(|left| format!("about {} left; ", readable(left))).unwrap_or_default();
-        format!("{time}{}", running.join(" | "))
+        [self.state(), running.join(" | ")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
     }
 
-    /// From the mean time of each kind so far, and how many cells the past second count finished at once.
-    fn time_left(&self) -> Option<Duration> {
+    /// How many trainings are done and how fast they go, and how long all the rest may take: "37 of 300 trainings, 4.1 a
+    /// minute, about 65 min left". Of one training nothing can be said but the time.
+    fn state(&self) -> String {
+        let Trainings { to_do, done } = self.trainings;
+        let mut parts = Vec::new();
+        if to_do > 1 {
+            parts.push(format!("{done} of {to_do} trainings"));
+            let computed: usize = self.took.iter().filter(|(kind, _)| is_training(kind)).map(|(_, took)| took.1).sum();
+            if 0 < computed && done < to_do {
+                parts.push(rate(self.per_second(computed)));
+            }
+        }
+        parts.extend(self.time_left().map(|left| format!("about {} left", readable(left))));
+        parts.join(", ")
+    }
+
+    /// How many of `computed` trainings a second of training finishes, side by side as they ran so far: what else ran does not
+    /// slow it down.
+    fn per_second(&self, computed: usize) -> f64 {
+        let busy: f64 = self.took.iter().filter(|(kind, _)| is_training(kind)).map(|(_, took)| took.0).sum();
+        computed as f64 / busy.max(1e-9) * self.side_by_side()
+    }
+
+    /// How many cells the past seconds computed at once.
+    fn side_by_side(&self) -> f64 {
         let busy: f64 = self.took.values().map(|(seconds, _)| seconds).sum();
-        let elapsed = self.start.elapsed().as_secs_f64();
-        let side_by_side = (busy / elapsed).max(1.0);
+        (busy / self.start.elapsed().as_secs_f64().max(1e-9)).max(1.0)
+    }
+
+    /// From the mean time of each kind so far; nothing before each kind that is left has finished once.
+    fn time_left(&self) -> Option<Duration> {
+        if self.left.values().all(|left| *left == 0) {
+            return None;
+        }
         let mut seconds = 0.0;
         for (kind, left) in self.left.iter().filter(|(_, left)| **left > 0) {
             let (took, count) = self.took.get(kind)?;
             seconds += took / *count as f64 * *left as f64;
         }
-        Some(Duration::from_secs_f64(seconds / side_by_side))
+        Some(Duration::from_secs_f64(seconds / self.side_by_side()))
     }
+}
+
+/// Kinds of cells that train a network.
+fn is_training(kind: &str) -> bool {
+    matches!(kind, "train" | "retrain")
+}
+
+fn rate(per_second: f64) -> String {
+    if per_second >= 1.0 { format!("{per_second:.1} a second") } else { format!("{:.1} a minute", 60.0 * per_second) }
 }
 
 fn readable(time: Duration) -> String {
@@ -141,5 +189,19 @@ fn readable(time: Duration) -> String {
         seconds @ 0..60 => format!("{seconds} s"),
         seconds @ 60..7200 => format!("{} min", seconds.div_ceil(60)),
         seconds => format!("{:.1} h", seconds as f64 / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_said_in_the_unit_that_reads_well() {
+        assert_eq!(
+            [2.345, 1.0, 0.5, 0.01].map(rate),
+            ["2.3 a second", "1.0 a second", "30.0 a minute", "0.6 a minute"]
+        );
+        assert_eq!([59, 61, 7200].map(|s| readable(Duration::from_secs(s))), ["59 s", "2 min", "2.0 h"]);
     }
 }

@@ -11,7 +11,7 @@ pub use expand::{BLOCK, expand};
 pub use id::{CellId, Identity};
 pub use outside::Outside;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 pub use crate::need::DataRef;
@@ -133,6 +133,8 @@ pub struct Plan {
     places: HashMap<CellId, usize>,
     /// Trainings, scores and pictures: what the report reads. Also what a metric asked for and must know to go on.
     pub goals: Vec<CellId>,
+    /// The same, to look up.
+    asked: HashSet<CellId>,
     /// How many further rounds of needs there may be once these cells are done.
     pub later_rounds: usize,
 }
@@ -150,9 +152,18 @@ impl Plan {
 
     /// Makes a cell one that is asked for.
     pub fn add_goal(&mut self, id: CellId) {
-        if !self.goals.contains(&id) {
+        if self.asked.insert(id) {
             self.goals.push(id);
         }
+    }
+
+    pub fn is_goal(&self, id: CellId) -> bool {
+        self.asked.contains(&id)
+    }
+
+    /// Where a cell stands in `cells`.
+    pub fn place(&self, id: CellId) -> Option<usize> {
+        self.places.get(&id).copied()
     }
 
     pub fn cell(&self, id: CellId) -> Option<&Cell> {

@@ -6,9 +6,9 @@ use crate::plan::CellId;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// How many cells there are to do, before the first starts.
+    /// The cells that there are to do, before the first starts.
     Planned {
-        cells: usize,
+        cells: Vec<CellId>,
     },
     Started {
         id: CellId,

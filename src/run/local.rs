@@ -26,10 +26,9 @@ pub struct Local {
 impl Executor for Local {
     fn execute(&self, plan: &Plan, store: &Store, on: &mut dyn FnMut(Event)) -> Result<()> {
         // A goal is read to the end here, so that an altered file is found before the report needs it.
-        let goals: std::collections::BTreeSet<CellId> = plan.goals.iter().copied().collect();
-        let whole = |id: CellId| matches!(store.get(id), Ok(Some(_)));
-        let pending = Pending::new(plan, &|id| if goals.contains(&id) { whole(id) } else { store.has(id) });
-        on(Event::Planned { cells: pending.len() });
+        let whole = |id: CellId| store.has(id) && matches!(store.get(id), Ok(Some(_)));
+        let pending = Pending::new(plan, &|id| if plan.is_goal(id) { whole(id) } else { store.has(id) });
+        on(Event::Planned { cells: pending.listed() });
         let shared = Shared {
             plan,
             store,
@@ -37,6 +36,7 @@ impl Executor for Local {
             changed: Condvar::new(),
             stopped: OnceLock::new(),
             bytes: AtomicU64::new(store.bytes()?),
+            evict_above: AtomicU64::new(self.store_limit),
         };
         let (events, received) = mpsc::channel();
         std::thread::scope(|scope| {
@@ -61,6 +61,8 @@ struct Shared<'a> {
     stopped: OnceLock<Error>,
     /// About how much the store holds: listing it after every cell would take longer than many cells.
     bytes: AtomicU64,
+    /// The size at which it is worth listing: beyond the limit by what has grown since the last time that nothing more could go.
+    evict_above: AtomicU64,
 }
 
 impl<'a> Shared<'a> {
@@ -82,7 +84,7 @@ impl<'a> Shared<'a> {
             if !pending.is_open() {
                 return None;
             }
-            if pending.elsewhere().is_empty() {
+            if !pending.has_elsewhere() {
                 pending = self.changed.wait(pending).unwrap_or_else(PoisonError::into_inner);
             } else {
                 // Whoever holds a cell may finish it, or die and leave it to us: then it is ready once more.
@@ -161,19 +163,24 @@ impl Local {
         })
     }
 
-    /// Lets go of attributions, which can be made again, once the store is over its limit.
+    /// Lets go of attributions, which can be made again, once the store is over its limit; of some more than must go, so
+    /// that a full store is not listed after every cell.
     fn evict(&self, shared: &Shared, tell: &dyn Fn(Event)) {
-        if shared.bytes.load(Ordering::Relaxed) <= self.store_limit {
+        if shared.bytes.load(Ordering::Relaxed) <= shared.evict_above.load(Ordering::Relaxed) {
             return;
         }
+        let slack = self.store_limit / 32;
         let may_go = |id| {
             let explains = shared.plan.cell(id).is_some_and(|cell| matches!(cell.task, Task::Explain(_)));
-            explains && !shared.plan.goals.contains(&id) && !shared.pending().is_needed(id)
+            explains && !shared.plan.is_goal(id) && !shared.pending().is_needed(id)
         };
-        match shared.store.evict(self.store_limit, &may_go) {
+        match shared.store.evict(self.store_limit - slack, &may_go) {
             // What other processes wrote or let go is not counted; the next run lists the store anew.
             Ok(freed) => {
-                shared.bytes.fetch_sub(freed.min(shared.bytes.load(Ordering::Relaxed)), Ordering::Relaxed);
+                let before = shared.bytes.load(Ordering::Relaxed);
+                shared.bytes.fetch_sub(freed.min(before), Ordering::Relaxed);
+                let left = before.saturating_sub(freed) + slack;
+                shared.evict_above.store(left.max(self.store_limit), Ordering::Relaxed);
             }
             Err(error) => tell(Event::Notice(error.to_string())),
         }

@@ -1,8 +1,10 @@
 //! Which cells there are to do, which are ready, and what becomes of the rest when one fails.
 //!
-//! Work goes backwards from the goals: what only finished cells need is not made again.
+//! Work goes backwards from the goals: what only finished cells need is not made again. A plan may hold tens of thousands
+//! of cells, so nothing is looked for: every change of a cell's status is told to its neighbours, which count.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::plan::{CellId, Plan};
 
@@ -17,110 +19,191 @@ pub enum Status {
     Skipped,
 }
 
+impl Status {
+    /// Whether the cell may still become ready or finish.
+    fn is_open(self) -> bool {
+        matches!(self, Self::Waiting | Self::Running | Self::Elsewhere)
+    }
+
+    /// Whether the cell will not be there for those that need it.
+    fn is_lost(self) -> bool {
+        matches!(self, Self::Failed | Self::Skipped)
+    }
+}
+
+/// What is known of one cell of the plan.
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    /// `None` for a cell that is not on the list: it is finished, or nobody asks for it.
+    status: Option<Status>,
+    needs: Vec<usize>,
+    needed_by: Vec<usize>,
+    /// How many of `needs` are not there.
+    unmet: usize,
+    /// How many of `needed_by` are open.
+    open_users: usize,
+}
+
+/// Cells are counted by their places in the plan, which puts needs before what needs them.
 pub struct Pending<'a> {
     plan: &'a Plan,
-    status: BTreeMap<CellId, Status>,
-    /// In the plan's order.
-    order: Vec<CellId>,
+    entries: Vec<Entry>,
+    open: usize,
+    /// Waiting cells all of whose needs are there.
+    ready: BTreeSet<usize>,
+    elsewhere: BTreeSet<usize>,
 }
 
 impl<'a> Pending<'a> {
     /// Everything that the goals ask for and that is not `done`.
     pub fn new(plan: &'a Plan, done: &dyn Fn(CellId) -> bool) -> Self {
-        let mut pending = Self { plan, status: BTreeMap::new(), order: Vec::new() };
-        pending.want(plan.goals.iter().copied().filter(|id| !done(*id)).collect(), done);
+        let mut entries = vec![Entry::default(); plan.cells.len()];
+        for (at, cell) in plan.cells.iter().enumerate() {
+            entries[at].needs = cell.needs.iter().filter_map(|need| plan.place(*need)).collect();
+            for need in entries[at].needs.clone() {
+                entries[need].needed_by.push(at);
+            }
+        }
+        let (ready, elsewhere) = Default::default();
+        let mut pending = Self { plan, entries, open: 0, ready, elsewhere };
+        // A network is needed by thousands of cells and looked at once.
+        let answers = RefCell::new(HashMap::new());
+        let done = |id| *answers.borrow_mut().entry(id).or_insert_with(|| done(id));
+        let goals = plan.goals.iter().filter(|id| !done(**id)).filter_map(|id| plan.place(*id)).collect();
+        pending.want(goals, &done);
         pending
     }
 
-    /// Puts cells, and what they need that is not `done`, on the list. What is on it and not finished stays as it is.
-    fn want(&mut self, mut wanted: Vec<CellId>, done: &dyn Fn(CellId) -> bool) {
-        while let Some(id) = wanted.pop() {
-            if self.status.get(&id).is_none_or(|status| *status == Status::Done) {
-                self.set(id, Status::Waiting);
-                let needs = self.plan.cell(id).map(|cell| cell.needs.as_slice()).unwrap_or_default();
-                wanted.extend(needs.iter().copied().filter(|need| !done(*need)));
+    /// Puts cells, and what they need that is not `done`, on the list; returns those that were not on it. What is on it
+    /// and not finished stays as it is.
+    fn want(&mut self, mut wanted: Vec<usize>, done: &dyn Fn(CellId) -> bool) -> BTreeSet<usize> {
+        let mut new = BTreeSet::new();
+        while let Some(at) = wanted.pop() {
+            if self.is_unlisted(at) {
+                self.change(at, Status::Waiting);
+                new.insert(at);
+                let needs = self.entries[at].needs.iter().copied();
+                wanted.extend(needs.filter(|need| self.is_unlisted(*need) && !done(self.plan.cells[*need].id)));
             }
         }
-        let listed = self.plan.cells.iter().map(|cell| cell.id).filter(|id| self.status.contains_key(id));
-        self.order = listed.collect();
+        new
+    }
+
+    fn is_unlisted(&self, at: usize) -> bool {
+        self.entries[at].status.is_none_or(|status| status == Status::Done)
     }
 
     /// Puts a running cell back until `need`, which turned out to be gone, has been made again. Where making it failed
     /// meanwhile, the cell cannot run: it and what follows it are skipped and returned.
     pub fn lacks(&mut self, id: CellId, need: CellId, done: &dyn Fn(CellId) -> bool) -> Vec<CellId> {
-        self.set(id, Status::Waiting);
-        self.want(vec![need], done);
-        self.skip()
+        let (Some(at), Some(need)) = (self.plan.place(id), self.plan.place(need)) else {
+            // Nobody makes what is not in the plan.
+            return std::iter::once(id).chain(self.fail(id)).collect();
+        };
+        self.change(at, Status::Waiting);
+        let mut suspects = self.want(vec![need], done);
+        suspects.insert(at);
+        self.skip(suspects)
     }
 
     /// Cells that another process held may be looked at again.
     pub fn look_again(&mut self) {
-        for id in self.elsewhere() {
-            self.set(id, Status::Waiting);
+        for at in std::mem::take(&mut self.elsewhere) {
+            self.change(at, Status::Waiting);
         }
     }
 
-    /// How many cells are on the list, finished ones included.
-    pub fn len(&self) -> usize {
-        self.order.len()
+    /// The cells on the list, in the plan's order.
+    pub fn listed(&self) -> Vec<CellId> {
+        let listed = self.entries.iter().zip(&self.plan.cells).filter(|(entry, _)| entry.status.is_some());
+        listed.map(|(_, cell)| cell.id).collect()
     }
 
     pub fn set(&mut self, id: CellId, status: Status) {
-        self.status.insert(id, status);
+        if let Some(at) = self.plan.place(id) {
+            self.change(at, status);
+        }
+    }
+
+    fn change(&mut self, at: usize, status: Status) {
+        let before = self.entries[at].status.replace(status);
+        let was_met = before.is_none_or(|before| before == Status::Done);
+        let was_open = before.is_some_and(Status::is_open);
+        if status.is_open() != was_open {
+            count(&mut self.open, status.is_open());
+            for need in self.entries[at].needs.clone() {
+                count(&mut self.entries[need].open_users, status.is_open());
+            }
+        }
+        if (status == Status::Done) != was_met {
+            for user in self.entries[at].needed_by.clone() {
+                count(&mut self.entries[user].unmet, was_met);
+                self.sort_in(user);
+            }
+        }
+        self.sort_in(at);
+    }
+
+    /// Keeps the sets right for one cell.
+    fn sort_in(&mut self, at: usize) {
+        let Entry { status, unmet, .. } = self.entries[at];
+        keep(&mut self.ready, at, status == Some(Status::Waiting) && unmet == 0);
+        keep(&mut self.elsewhere, at, status == Some(Status::Elsewhere));
     }
 
     /// The first cell all of whose needs are there.
     pub fn ready(&self) -> Option<CellId> {
-        self.order.iter().copied().find(|id| self.is(*id, Status::Waiting) && self.needs_met(*id))
+        self.ready.first().map(|at| self.plan.cells[*at].id)
     }
 
-    /// Cells that another process holds.
-    pub fn elsewhere(&self) -> Vec<CellId> {
-        self.order.iter().copied().filter(|id| self.is(*id, Status::Elsewhere)).collect()
+    /// Whether another process holds some of the cells.
+    pub fn has_elsewhere(&self) -> bool {
+        !self.elsewhere.is_empty()
     }
 
     /// Whether some cell may still become ready or finish.
     pub fn is_open(&self) -> bool {
-        let open = [Status::Waiting, Status::Running, Status::Elsewhere];
-        self.order.iter().any(|id| open.contains(&self.status[id]))
+        self.open > 0
     }
 
     /// Whether an unfinished cell needs this one.
     pub fn is_needed(&self, id: CellId) -> bool {
-        let open = [Status::Waiting, Status::Running, Status::Elsewhere];
-        self.order.iter().any(|other| {
-            open.contains(&self.status[other]) && self.plan.cell(*other).is_some_and(|cell| cell.needs.contains(&id))
-        })
+        self.plan.place(id).is_some_and(|at| self.entries[at].open_users > 0)
     }
 
     /// Marks a cell as failed; the cells that cannot run without it are skipped and returned.
     pub fn fail(&mut self, id: CellId) -> Vec<CellId> {
-        self.set(id, Status::Failed);
-        self.skip()
+        let Some(at) = self.plan.place(id) else { return Vec::new() };
+        self.change(at, Status::Failed);
+        self.skip(self.entries[at].needed_by.iter().copied().collect())
     }
 
-    /// Marks the waiting cells that need a failed or skipped one, and returns them.
-    fn skip(&mut self) -> Vec<CellId> {
+    /// Marks those of the suspects, and of what follows them, that need a failed or skipped cell, and returns them. A cell
+    /// that another process held would wait in vain, should it come back to us.
+    fn skip(&mut self, mut suspects: BTreeSet<usize>) -> Vec<CellId> {
         let mut skipped = Vec::new();
-        // The order of the plan puts needs first, so one pass reaches all that follows.
-        for other in self.order.clone() {
-            let lost = |need: &CellId| matches!(self.status.get(need), Some(Status::Failed | Status::Skipped));
-            let cell = self.plan.cell(other);
-            if self.is(other, Status::Waiting) && cell.is_some_and(|cell| cell.needs.iter().any(lost)) {
-                self.set(other, Status::Skipped);
-                skipped.push(other);
+        while let Some(at) = suspects.pop_first() {
+            let entry = &self.entries[at];
+            let lost = |need: &usize| self.entries[*need].status.is_some_and(Status::is_lost);
+            if matches!(entry.status, Some(Status::Waiting | Status::Elsewhere)) && entry.needs.iter().any(lost) {
+                suspects.extend(&entry.needed_by);
+                self.change(at, Status::Skipped);
+                skipped.push(self.plan.cells[at].id);
             }
         }
         skipped
     }
+}
 
-    fn is(&self, id: CellId, status: Status) -> bool {
-        self.status.get(&id) == Some(&status)
-    }
+fn count(number: &mut usize, up: bool) {
+    *number = if up { *number + 1 } else { *number - 1 };
+}
 
-    fn needs_met(&self, id: CellId) -> bool {
-        let met = |need: &CellId| self.status.get(need).is_none_or(|status| *status == Status::Done);
-        self.plan.cell(id).is_some_and(|cell| cell.needs.iter().all(met))
+fn keep(set: &mut BTreeSet<usize>, at: usize, belongs: bool) {
+    if belongs {
+        set.insert(at);
+    } else {
+        set.remove(&at);
     }
 }
 
@@ -153,9 +236,9 @@ mod tests {
     #[test]
     fn what_only_finished_cells_need_is_not_on_the_list() {
         let Scene { plan, trained, explained, scores } = scene();
-        assert_eq!(Pending::new(&plan, &|_| false).len(), 4);
-        assert_eq!(Pending::new(&plan, &|id| id == explained).order, [trained, scores[0], scores[1]]);
-        assert_eq!(Pending::new(&plan, &|id| scores.contains(&id)).len(), 0);
+        assert_eq!(Pending::new(&plan, &|_| false).listed().len(), 4);
+        assert_eq!(Pending::new(&plan, &|id| id == explained).listed(), [trained, scores[0], scores[1]]);
+        assert_eq!(Pending::new(&plan, &|id| scores.contains(&id)).listed(), []);
     }
 
     /// Both scores run and find the explanation gone: it is made once, and stays running while it is.
@@ -198,5 +281,52 @@ mod tests {
         pending.set(trained, Status::Running);
         pending.look_again();
         assert_eq!(pending.ready(), None);
+    }
+
+    /// What no longer can be made is skipped whoever was thought to hold it: nobody waits for it.
+    #[test]
+    fn what_another_process_held_is_skipped_with_its_needs() {
+        let Scene { plan, trained, explained, scores } = scene();
+        let mut pending = Pending::new(&plan, &|id| [trained, explained].contains(&id));
+        pending.set(scores[0], Status::Running);
+        pending.set(scores[1], Status::Elsewhere);
+        pending.lacks(scores[0], explained, &|id| id == trained);
+        assert_eq!(pending.fail(explained), scores);
+        assert!(!pending.is_open() && !pending.has_elsewhere());
+    }
+
+    #[test]
+    fn a_cell_is_needed_until_all_that_need_it_have_ended() {
+        let Scene { plan, trained, explained, scores } = scene();
+        let mut pending = Pending::new(&plan, &|id| id == trained);
+        pending.set(explained, Status::Done);
+        pending.set(scores[0], Status::Done);
+        assert!(pending.is_needed(explained) && pending.is_needed(trained));
+        pending.fail(scores[1]);
+        assert!(!pending.is_needed(explained) && !pending.is_needed(trained));
+    }
+
+    /// A chain and a star of 20,000 cells: what looked through the list for every cell would take minutes.
+    #[test]
+    fn many_cells_are_drawn_in_the_order_of_the_plan() {
+        let mut plan = Plan::default();
+        let mut ids: Vec<CellId> = Vec::new();
+        for seed in 0..20_000_usize {
+            let task = Task::Train(Train { dataset: 0, model: 0, seed: 0, data: crate::plan::DataRef::Stated });
+            let needs = ids.first().into_iter().chain(ids.last()).copied().collect();
+            let id = plan.add(Cell { id: Identity::new(&seed.to_string()).finish(), task, needs });
+            plan.add_goal(id);
+            ids.push(id);
+        }
+        let mut pending = Pending::new(&plan, &|_| false);
+        for id in &ids {
+            assert_eq!(pending.ready(), Some(*id));
+            pending.set(*id, Status::Running);
+            assert_eq!(pending.ready(), None);
+            pending.set(*id, Status::Done);
+        }
+        assert!(!pending.is_open());
+        let mut pending = Pending::new(&plan, &|_| false);
+        assert_eq!(pending.fail(ids[0]), ids[1..]);
     }
 }

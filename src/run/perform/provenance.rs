@@ -1,11 +1,15 @@
 //! What a record says about how it was made. None of it is part of a cell's identity, or of a file that is compared.
 
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::Context;
 use crate::plan::Task;
+
+/// Found by a list of all mapped files, and the same for all cells.
+static BLAS: LazyLock<String> = LazyLock::new(|| crate::native::blas_in_use().name);
 
 pub struct Meter {
     start: Instant,
@@ -22,7 +26,7 @@ impl Meter {
             "task": task.describe(&context.suite),
             "explainbench": env!("CARGO_PKG_VERSION"),
             "libtorch": crate::native::LIBTORCH_VERSION,
-            "blas": crate::native::blas_in_use().name,
+            "blas": *BLAS,
             "device": format!("{:?}", context.device),
             "op_threads": tch::get_num_threads(),
             "seconds": self.start.elapsed().as_secs_f64(),
