@@ -1,6 +1,6 @@
 //! A network as data: operations in execution order, and the one interpreter that runs them.
 
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use super::init::Init;
 use super::ops::{self, Mode, Op};
@@ -57,6 +57,7 @@ impl Graph {
     /// after its last use.
     pub fn run(&self, weights: &[Tensor], x: &Tensor, mode: Mode, hook: &mut Hook) -> Result<Tensor> {
         self.check_input(x)?;
+        let x = &self.laid_out(x)?;
         let last_uses = self.last_uses();
         let mut values: Vec<Option<Tensor>> = self.nodes.iter().map(|_| None).collect();
         for (at, node) in self.nodes.iter().enumerate() {
@@ -73,6 +74,24 @@ impl Graph {
         }
         let output = values.get_mut(self.output).and_then(Option::take);
         output.ok_or_else(|| Error::new("the graph has no output"))
+    }
+
+    /// The input with its channels innermost in memory, where there are convolutions on a CPU: their outputs, and what follows,
+    /// keep that layout, and libtorch then takes about half the time for a forward pass and three quarters for a step of
+    /// training. Same values, same shape, on the tape.
+    fn laid_out(&self, x: &Tensor) -> Result<Tensor> {
+        let convolves = self.nodes.iter().any(|node| matches!(node.op, Op::Convolution { .. }));
+        match x.size()[..] {
+            [n, c, h, w] if convolves && x.kind() == Kind::Float && x.device() == Device::Cpu => {
+                // A view where nothing has to move: of a single channel, libtorch would not see what the strides mean.
+                let inside = match c {
+                    1 => x.f_reshape([n, h, w, 1])?,
+                    _ => x.f_permute([0, 2, 3, 1])?.f_contiguous()?,
+                };
+                Ok(inside.f_permute([0, 3, 1, 2])?)
+            }
+            _ => Ok(x.shallow_clone()),
+        }
     }
 
     fn check_input(&self, x: &Tensor) -> Result<()> {

@@ -188,7 +188,7 @@ impl Model {
             let Passes { forward, backward, peak_bytes } = self.passes.get();
             self.passes.set(Passes { forward, backward: backward + x.size()[0] as u64, peak_bytes });
             // Undefined: the score does not depend on the input.
-            if gradient.defined() { Ok(gradient) } else { Ok(x.f_zeros_like()?) }
+            if gradient.defined() { Ok(gradient.f_contiguous()?) } else { Ok(x.f_zeros_like()?) }
         })
     }
 }
