@@ -2,7 +2,8 @@
 //! A map that spells out the class and nothing else: the image is divided into ceil(sqrt(K)) x ceil(sqrt(K)) cells for the K
 //! classes, row by row, and a pixel's value is minus its distance from the middle of the explained class's cell. It does
 //! not look at the image, nor run the network. Where a network can read the class off the shape of what was removed,
-//! this control shows it: it loses nothing by removal, though it finds no evidence.
+//! this control shows it: it loses nothing by removal, though it finds no evidence. Metrics that train networks anew give it the
+//! label in the place of the explained class, in training and test images: the worst that a map could do.
 //!
 //! # Reference
 //! Rong et al., "A Consistent and Efficient Evaluation Strategy for Attribution Methods", ICML 2022 (class information

@@ -40,7 +40,9 @@ pub fn perform(context: &Context, task: &Retrain, needs: &[Content], progress: &
     let (learned, judged) = (half(SplitName::Train, train_ranks)?, half(SplitName::Test, test_ranks)?);
     let on = &task.retraining.on;
     let images = learned.images(on, None)?;
-    let test_on = if removal.train_only { &Modified::Not } else { on };
+    // The negative control leaves the test images as they are; a network that saw masks alone is judged by masks.
+    let leaves = removal.train_only && matches!(on, Modified::Images(..));
+    let test_on = if leaves { &Modified::Not } else { on };
     let test_images = judged.images(test_on, None)?;
 
     let explainer = task.explainer.map(|explainer| &suite.explainers[explainer].value.chosen.method);
