@@ -5,6 +5,7 @@ mod architecture;
 mod cli;
 mod conformance;
 mod coverage;
+mod exported;
 mod mistakes;
 mod readme;
 mod reference;

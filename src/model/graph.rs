@@ -122,6 +122,10 @@ impl Graph {
 
     /// The shape of every node's output for one example.
     pub fn shapes(&self) -> Result<Vec<Vec<i64>>> {
+        if self.nodes.iter().any(|node| matches!(node.op, Op::Aten(_))) {
+            let (two, three) = (self.batched_shapes(2)?, self.batched_shapes(3)?);
+            return Ok(two.iter().zip(&three).map(|(two, three)| of_one_example(two, three)).collect());
+        }
         let mut shapes: Vec<Vec<i64>> = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
             let value = |node: usize| shapes.get(node).map(|shape| &shape[..]);
@@ -134,10 +138,33 @@ impl Graph {
         Ok(shapes)
     }
 
+    /// The shape of every node's output for a batch of so many examples.
+    fn batched_shapes(&self, batch: i64) -> Result<Vec<Vec<i64>>> {
+        let input = [&[batch], &self.input[..]].concat();
+        let mut shapes: Vec<Vec<i64>> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let value = |node: usize| shapes.get(node).map(|shape| &shape[..]);
+            let weight = |weight: usize| self.weights.get(weight).map(|spec| &spec.shape[..]);
+            let inputs = node.inputs.iter().map(|arg| arg.pick(&input[..], value, weight));
+            let shape = ops::batched::batched_shape(&node.op, &inputs.collect::<Result<Vec<_>>>()?)
+                .map_err(|error| Error::new(format!("layer `{}` {error}", node.name)))?;
+            shapes.push(shape);
+        }
+        Ok(shapes)
+    }
+
     /// The place of the node of this name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.nodes.iter().position(|node| node.name == name)
     }
+}
+
+/// One example's share of a tensor, from its shapes for two and three examples: without the batch where that comes first,
+/// else with one example where it lies. What does not depend on the batch is whole.
+fn of_one_example(two: &[i64], three: &[i64]) -> Vec<i64> {
+    let one = two.iter().zip(three).map(|(two, three)| if two == three { *two } else { three - two });
+    let first = usize::from(two.first() == Some(&2) && three.first() == Some(&3));
+    one.skip(first).collect()
 }
 
 impl Arg {

@@ -1,5 +1,7 @@
 //! Fresh weights, distributed as PyTorch's layers draw them by default.
 
+use std::sync::Arc;
+
 use tch::{Device, Kind, Tensor};
 
 use super::graph::WeightSpec;
@@ -7,13 +9,21 @@ use crate::error::Result;
 use crate::noise::Noise;
 
 /// How a weight starts.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Init {
     /// Uniform within ±1/sqrt(fan-in): weights and biases of linear and convolution layers. PyTorch arrives there by
     /// He et al.'s bound sqrt(6 / ((1 + a²) fan-in)), "Delving deep into rectifiers", 2015, with a = sqrt(5).
     FanIn(i64),
+    /// Uniform within ± this bound.
+    Uniform(f64),
+    /// Normal around 0, of this standard deviation.
+    Normal(f64),
     Ones,
     Zeros,
+    /// One number everywhere.
+    Constant(f64),
+    /// A constant: what stands in the file that the model came from. Never drawn anew.
+    Fixed(Arc<[f64]>),
 }
 
 impl WeightSpec {
@@ -21,13 +31,22 @@ impl WeightSpec {
     /// of one seed start equal.
     pub fn draw(&self, noise: &Noise, kind: Kind, device: Device) -> Result<Tensor> {
         let options = (kind, device);
-        match self.init {
-            Init::FanIn(fan_in) => {
-                let bound = 1.0 / (fan_in.max(1) as f64).sqrt();
-                let noise = noise.purpose(&format!("init/{}", self.name));
-                let drawn = noise.uniform(&[0], &self.shape, kind, device)?.f_squeeze_dim(0)?;
-                Ok(drawn.f_mul_scalar(2.0 * bound)?.f_add_scalar(-bound)?)
+        let noise = noise.purpose(&format!("init/{}", self.name));
+        let uniform = |bound: f64| -> Result<Tensor> {
+            let drawn = noise.uniform(&[0], &self.shape, kind, device)?.f_squeeze_dim(0)?;
+            Ok(drawn.f_mul_scalar(2.0 * bound)?.f_add_scalar(-bound)?)
+        };
+        match &self.init {
+            Init::FanIn(fan_in) => uniform(1.0 / ((*fan_in).max(1) as f64).sqrt()),
+            Init::Uniform(bound) => uniform(*bound),
+            Init::Normal(deviation) => {
+                let drawn = noise.normal(&[0], &self.shape, kind, device)?.f_squeeze_dim(0)?;
+                Ok(drawn.f_mul_scalar(*deviation)?)
             }
+            Init::Fixed(values) => {
+                Ok(Tensor::f_from_slice(values)?.f_view(&self.shape[..])?.f_to_device(device)?.f_to_kind(kind)?)
+            }
+            Init::Constant(value) => Ok(Tensor::f_full(&self.shape[..], *value, options)?),
             Init::Ones => Ok(Tensor::f_ones(&self.shape, options)?),
             Init::Zeros => Ok(Tensor::f_zeros(&self.shape, options)?),
         }

@@ -1,6 +1,7 @@
 //! The network under explanation: a graph with its weights, what it says of inputs, and the gradients of that.
 
 pub mod evaluate;
+pub mod exported;
 pub mod graph;
 pub mod init;
 pub mod layers;

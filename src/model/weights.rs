@@ -7,6 +7,7 @@ use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
+use super::exported::{self, Exported, FileKind};
 use super::graph::{Graph, WeightSpec};
 use crate::error::{Error, Result};
 
@@ -17,9 +18,13 @@ pub fn read_tensors(path: &Path) -> Result<BTreeMap<String, Tensor>> {
     Ok(tensors.map_err(|error| Error::new(format!("cannot read {}: {error}", path.display())))?.into_iter().collect())
 }
 
-/// Reads a graph's weights; see [`arrange`].
+/// Reads a graph's weights from a safetensors file, see [`arrange`], or from the exported model that it was read from.
 pub fn read(graph: &Graph, path: &Path, kind: Kind, device: Device) -> Result<Vec<Tensor>> {
-    let weights = arrange(graph, read_tensors(path)?)
+    let tensors = match exported::kind_of(path)? {
+        FileKind::Exported => Exported::open(path)?.weights(graph)?,
+        _ => read_tensors(path)?,
+    };
+    let weights = arrange(graph, tensors)
         .map_err(|error| Error::new(format!("{} does not fit the model: {error}", path.display())))?;
     weights.iter().map(|weight| Ok(weight.f_to_device(device)?.f_to_kind(kind)?)).collect()
 }

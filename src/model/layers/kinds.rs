@@ -90,7 +90,7 @@ fn convolution(section: &Section, input: &[i64], dimensions: usize) -> Option<La
 fn fan_in_weights(shape: Vec<i64>, bias: bool) -> Vec<Weight> {
     let out = shape[0];
     let init = Init::FanIn(shape[1..].iter().product());
-    let mut weights = vec![Weight { name: "weight", shape, role: Role::Parameter, init }];
+    let mut weights = vec![Weight { name: "weight", shape, role: Role::Parameter, init: init.clone() }];
     if bias {
         weights.push(Weight { name: "bias", shape: vec![out], role: Role::Parameter, init });
     }

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::{Mode, Op};
+use super::{Mode, Op, aten_apply};
 use crate::error::{Error, Result};
 
 /// Applies `op` to a batch: every input but the weights has the examples as its first dimension.
@@ -67,6 +67,7 @@ pub fn apply(op: &Op, inputs: &[&Tensor], mode: Mode) -> Result<Tensor> {
             Mode::Eval => x.shallow_clone(),
         },
         (Op::Add, [a, b]) => a.f_add(b)?,
+        (Op::Aten(op), inputs) => aten_apply::apply(op, inputs)?,
         _ => return Err(unknown(op, inputs)),
     };
     Ok(output)

@@ -2,9 +2,13 @@
 //! gives ([`shape`]).
 
 mod apply;
+pub mod aten;
+mod aten_apply;
+pub mod batched;
 mod shape;
 
 pub use apply::apply;
+pub use aten::Aten;
 pub use shape::shape;
 
 use crate::noise::Noise;
@@ -79,6 +83,8 @@ pub enum Op {
     },
     /// The sum of two tensors of one shape.
     Add,
+    /// A general operation on tensors, of a model from PyTorch.
+    Aten(Aten),
 }
 
 /// Where a pool looks: `ceil` also keeps the last windows, which hang over the edge.
@@ -132,6 +138,7 @@ impl Op {
             Self::Flatten => "flatten",
             Self::Dropout { .. } => "dropout",
             Self::Add => "add",
+            Self::Aten(op) => op.name(),
         }
     }
 }

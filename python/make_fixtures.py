@@ -1,0 +1,190 @@
+"""Makes tests/fixtures: small models as .pt2 files, with what PyTorch says of them, for tests that have no Python.
+
+    python python/make_fixtures.py [folder]
+
+Needs torch and safetensors. Each <name>.pt2 has a <name>.safetensors: `x`, `logits`, `target`, and the gradient of the
+target's logit with respect to the input, or for tokens to what the first embedding gives. The files hold no paths.
+"""
+
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+import torch
+from export_model import export_model
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn import functional as F
+
+
+class Block(nn.Module):
+    def __init__(self, into, out, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(into, out, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out)
+        self.conv2 = nn.Conv2d(out, out, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out)
+        self.relu = nn.ReLU(inplace=True)
+        self.shortcut = nn.Sequential(nn.Conv2d(into, out, 1, stride, bias=False), nn.BatchNorm2d(out)) if stride > 1 else None
+
+    def forward(self, x):
+        out = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        out += x if self.shortcut is None else self.shortcut(x)
+        return self.relu(out)
+
+
+class ResNet(nn.Module):
+    """Declared in another order than run."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(16, 5)
+        self.blocks = nn.Sequential(Block(8, 8, 1), Block(8, 16, 2))
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, 1, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.MaxPool2d(2))
+
+    def forward(self, x):
+        x = F.adaptive_avg_pool2d(self.blocks(self.stem(x)), 1)
+        return self.fc(torch.flatten(x, 1))
+
+
+class Squeeze(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.fc1, self.fc2 = nn.Conv2d(channels, 4, 1), nn.Conv2d(4, channels, 1)
+
+    def forward(self, x):
+        scale = F.relu(self.fc1(x.mean((2, 3), keepdim=True)))
+        return x * F.hardsigmoid(self.fc2(scale))
+
+
+class MobileNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.Hardswish(inplace=True),
+            nn.Conv2d(8, 8, 5, 1, 2, groups=8, bias=False), nn.BatchNorm2d(8), nn.ReLU6(inplace=True),
+            Squeeze(8), nn.Conv2d(8, 12, 1), nn.Hardswish(), nn.AvgPool2d(2),
+        )
+        self.classifier = nn.Sequential(nn.Dropout(0.2, inplace=True), nn.Linear(12 * 4 * 4, 5))
+
+    def forward(self, x):
+        x = self.features(x)
+        left, right = x.chunk(2, 1)
+        x = torch.cat([right, left], 1)
+        return self.classifier(x.view(x.size(0), -1))
+
+
+class Transformer(nn.Module):
+    """Patches, a class token, learnt positions, and attention both packed and by hand."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches = nn.Conv2d(3, 16, 4, 4)
+        self.token = nn.Parameter(torch.randn(1, 1, 16) * 0.5)
+        self.positions = nn.Parameter(torch.randn(1, 17, 16) * 0.5)
+        self.layer = nn.TransformerEncoderLayer(16, 2, 32, 0.1, "gelu", batch_first=True, norm_first=True)
+        self.qkv, self.out = nn.Linear(16, 48), nn.Linear(16, 16)
+        self.norm = nn.LayerNorm(16)
+        self.head = nn.Linear(16, 5)
+
+    def forward(self, x):
+        b = x.shape[0]
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(b, -1, -1), x], 1) + self.positions
+        x = self.layer(x)
+        q, k, v = self.qkv(x).reshape(b, 17, 3, 2, 8).permute(2, 0, 3, 1, 4).unbind(0)
+        weights = (q @ k.transpose(-2, -1) / 8**0.5).softmax(-1)
+        x = x + self.out((weights @ v).transpose(1, 2).reshape(b, 17, 16))
+        return self.head(self.norm(x)[:, 0])
+
+
+class Tokens(nn.Module):
+    """Tokens of which 0 is padding; the output layer's weight is tied to the embedding."""
+
+    def __init__(self):
+        super().__init__()
+        self.words, self.places = nn.Embedding(20, 16, padding_idx=0), nn.Embedding(12, 16)
+        self.register_buffer("ids", torch.arange(12)[None])
+        layer = nn.TransformerEncoderLayer(16, 2, 32, 0.1, "gelu", batch_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.head = nn.Linear(16, 20, bias=False)
+        self.head.weight = self.words.weight
+
+    def forward(self, tokens):
+        x = self.words(tokens) + self.places(self.ids[:, : tokens.shape[1]])
+        x = self.encoder(x, src_key_padding_mask=tokens.eq(0))
+        return self.head(x[:, 0])
+
+
+def lived(model):
+    """Statistics and scales that are not those of a fresh model."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.3)
+            module.running_var.uniform_(0.5, 2)
+            module.weight.data.uniform_(0.5, 1.5)
+            module.bias.data.normal_(0, 0.3)
+    return model.eval()
+
+
+def without_paths(path):
+    """Takes the stack traces out of a file's program: they name folders of the machine."""
+    with zipfile.ZipFile(path) as archive:
+        members = [(name, archive.read(name)) for name in archive.namelist()]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members:
+            if name.endswith("models/model.json"):
+                program = json.loads(content)
+                for node in program["graph_module"]["graph"]["nodes"]:
+                    node["metadata"].pop("stack_trace", None)
+                content = json.dumps(program).encode()
+            if "sample_inputs" not in name:
+                archive.writestr(zipfile.ZipInfo(name), content)
+
+
+def expected(model, x):
+    """What PyTorch says, in float64."""
+    model, given = model.double(), {}
+    hook = None
+    if x.is_floating_point():
+        x = x.double().requires_grad_()
+        given["leaf"] = x
+    else:
+        def keep(module, inputs, output):
+            given["leaf"] = output.detach().requires_grad_()
+            return given["leaf"]
+
+        hook = model.words.register_forward_hook(keep)
+    logits = model(x)
+    target = logits.argmax(1)
+    (gradient,) = torch.autograd.grad(logits.gather(1, target[:, None]).sum(), given["leaf"])
+    if hook:
+        hook.remove()
+    values = {"x": x.detach().double(), "logits": logits.detach(), "target": target, "gradient": gradient}
+    return {name: value.contiguous() for name, value in values.items()}
+
+
+def main(folder):
+    torch.backends.mha.set_fastpath_enabled(False)
+    images = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    tokens = torch.randint(1, 20, (3, 12), generator=torch.Generator().manual_seed(2))
+    tokens[1, 8:], tokens[2, 5:] = 0, 0
+    for seed, (name, make, x) in enumerate([
+        ("resnet", ResNet, images), ("mobilenet", MobileNet, images), ("transformer", Transformer, images),
+        ("tokens", Tokens, tokens),
+    ]):
+        torch.manual_seed(seed)
+        model, path = lived(make()), folder / f"{name}.pt2"
+        if x.is_floating_point():
+            export_model(model, x.shape[1:], path)
+        else:
+            batch = {0: torch.export.Dim("batch")}
+            torch.export.save(torch.export.export(model, (x,), dynamic_shapes=(batch,)), path)
+        without_paths(path)
+        save_file(expected(model, x), folder / f"{name}.safetensors")
+        print(name, path.stat().st_size)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "tests" / "fixtures"))
