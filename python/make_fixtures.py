@@ -117,6 +117,37 @@ class Tokens(nn.Module):
         return self.head(x[:, 0])
 
 
+class Unsupported(nn.Module):
+    """Two operations that have no rule, in different modules."""
+
+    def __init__(self):
+        super().__init__()
+        self.sums, self.head = Sums(), nn.Linear(64, 10)
+
+    def forward(self, x):
+        return torch.sort(self.head(self.sums(x.flatten(1))), dim=1)[0]
+
+
+class Sums(nn.Module):
+    def forward(self, x):
+        return torch.cumsum(x, 1)
+
+
+class Aliased(nn.Module):
+    """Changes a tensor in place and then reads a view that it took of it before."""
+
+    def forward(self, x):
+        y = x * 2
+        view = y[:, :, :, 1:]
+        y.mul_(3)
+        return view.flatten(1)[:, :10]
+
+
+class Digits(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Dropout(0.1), nn.Linear(4 * 36, 10))
+
+
 def lived(model):
     """Statistics and scales that are not those of a fresh model."""
     for module in model.modules():
@@ -166,6 +197,11 @@ def expected(model, x):
 
 
 def main(folder):
+    torch.manual_seed(0)
+    for name, make in [("digits", Digits), ("unsupported", Unsupported), ("aliased", Aliased)]:
+        export_model(make(), (1, 8, 8), folder / f"{name}.pt2")
+        without_paths(folder / f"{name}.pt2")
+    torch.save({"weight": torch.zeros(2)}, folder / "pickled.pt")
     torch.backends.mha.set_fastpath_enabled(False)
     images = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     tokens = torch.randint(1, 20, (3, 12), generator=torch.Generator().manual_seed(2))

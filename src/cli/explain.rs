@@ -11,7 +11,7 @@ use crate::datasets::Truth;
 use crate::error::{Error, Result};
 use crate::explainers::{self, Evidence, Scene};
 use crate::imputers::Statistics;
-use crate::model::{Graph, Model, chunk_bytes, layers, weights};
+use crate::model::{Graph, Model, chunk_bytes, table, weights};
 use crate::noise::Noise;
 use crate::tensor_file::{self, TensorFile};
 
@@ -136,8 +136,8 @@ fn read_model(path: &Path, file: Option<&Path>, x: &Tensor, device: Device, kind
     let mut graph: Option<Graph> = None;
     if let Some(section) = &section {
         section.expect(&["name", "train"]);
-        stated = section.file("weights");
-        graph = layers::read(section, &x.size()[1..], None);
+        stated = section.file(if section.has("file") { "file" } else { "weights" });
+        graph = table::read(section, &x.size()[1..], None);
         section.finish();
     }
     root.check()?;

@@ -7,6 +7,7 @@ pub mod init;
 pub mod layers;
 mod memo;
 pub mod ops;
+pub mod table;
 pub mod train;
 pub mod weights;
 

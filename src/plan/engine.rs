@@ -44,6 +44,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "model/ops/batched.rs",
     "model/ops/mod.rs",
     "model/ops/shape.rs",
+    "model/table.rs",
     "model/train/augment.rs",
     "model/train/mod.rs",
     "model/train/optimizer.rs",

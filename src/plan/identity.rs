@@ -19,15 +19,15 @@ pub fn train(train: &Train, suite: &Suite, outside: &Outside) -> Result<CellId> 
     let data = &suite.datasets[train.dataset].value;
     let source = &data.source;
     let model = &suite.models[train.model].value;
-    let weights = match &model.origin {
-        Origin::File(file) => outside.contents(std::slice::from_ref(file))?,
-        Origin::Trained(_) => String::new(),
+    let weights = match (&model.origin, &model.file) {
+        (Origin::File(file), _) | (Origin::Trained(_), Some(file)) => outside.contents(std::slice::from_ref(file))?,
+        (Origin::Trained(_), None) => String::new(),
     };
     Ok(base("train", suite, outside)
         .field("dataset", &source.identity)
         .field("data", outside.data_of(source)?)
         .field("transform", data.transform.as_ref().map_or("", |transform| &transform.identity))
-        .field("model", model.settings.clone().without("weights").canonical())
+        .field("model", model.settings.clone().without("weights").without("file").canonical())
         .field("weights", weights)
         .field("training", train.seed.to_string())
         .field("variant", variant(train.data))

@@ -119,10 +119,15 @@ pub fn check_retraining(
                 let message =
                     format!("metric `{}` trains anew, and `{}` is loaded from a file", metric.label, model.label);
                 let help = "give the model a recipe, `train = { .. }`, or narrow the metric with `models = [..]`";
-                model.section.mistake("weights", message, None, Some(help.to_string()));
+                model.section.mistake(source(model), message, None, Some(help.to_string()));
             }
         }
     }
+}
+
+/// The key that names the file which the weights come from.
+fn source(model: &Read<ModelTable>) -> &'static str {
+    if model.section.has("file") { "file" } else { "weights" }
 }
 
 /// A network from a file was trained once, so nothing can be said of new trainings of it.
@@ -132,7 +137,7 @@ pub fn check_population(over: Population, models: &[Read<ModelTable>]) {
     for model in models.iter().filter(loaded).filter(|_| over == Population::Recipe) {
         let message = "intervals over new trainings need a recipe, and this network is loaded";
         let help = "set `[inference] over = \"model\"` to speak of these networks".to_string();
-        model.section.mistake("weights", message, Some("`train = { .. }`".to_string()), Some(help));
+        model.section.mistake(source(model), message, Some("`train = { .. }`".to_string()), Some(help));
     }
 }
 
@@ -161,7 +166,7 @@ pub fn check_weights(networks: &[Network], models: &[Read<ModelTable>]) {
         if let Some(ModelTable { origin: Origin::File(file), .. }) = &model.value
             && let Err(error) = weights::read(&network.graph, file, Kind::Float, Device::Cpu)
         {
-            model.section.mistake("weights", error.to_string(), None, None);
+            model.section.mistake(source(model), error.to_string(), None, None);
         }
     }
 }

@@ -78,13 +78,15 @@ pub struct Data {
 pub struct ModelTable {
     pub settings: Settings,
     pub origin: Origin,
+    /// The exported model that says what the network computes, where there is no list of layers.
+    pub file: Option<std::path::PathBuf>,
 }
 
 /// Where a network's weights come from.
 #[derive(Clone)]
 pub enum Origin {
     Trained(Recipe),
-    /// A safetensors file.
+    /// A safetensors file, or an exported model with its own weights.
     File(std::path::PathBuf),
 }
 

@@ -9,7 +9,7 @@ use crate::config::{Section, suggest};
 use crate::datasets::DataFolder;
 use crate::error::{Error, Result};
 use crate::explainers::Contender;
-use crate::model::layers;
+use crate::model::table as model_table;
 use crate::model::train::Recipe;
 use crate::stats::Population;
 
@@ -207,13 +207,13 @@ fn read_networks(datasets: &[Read<Data>], models: &[Read<()>], metrics: &[Read<N
         for (m, model) in models.iter().enumerate().filter(|(m, _)| looked_at(&d, m)) {
             unread[m] = false;
             let classes = Some(described.classes.len() as i64);
-            if let Some(graph) = layers::read(&model.section, &described.shape, classes) {
+            if let Some(graph) = model_table::read(&model.section, &described.shape, classes) {
                 networks.push(Network { dataset: d, model: m, graph: Arc::new(graph) });
             }
         }
     }
     // Without a dataset a model still has mistakes of its own.
-    models.iter().zip(unread).filter(|(_, unread)| *unread).for_each(|(model, _)| layers::check(&model.section));
+    models.iter().zip(unread).filter(|(_, unread)| *unread).for_each(|(model, _)| model_table::check(&model.section));
     networks
 }
 
@@ -226,10 +226,11 @@ fn smallest(datasets: &[Read<Data>]) -> Vec<i64> {
 /// Reads where the weights come from, once the layers have been read from the same section.
 fn model_tables(models: Vec<Read<()>>, input: &[i64]) -> Vec<Read<ModelTable>> {
     let rows = models.into_iter().map(|Read { section, base, label, .. }| {
-        section.expect(&["layers", "preprocess"]);
+        section.expect(model_table::KEYS);
         let origin = read_origin(&section, input);
         section.finish();
-        let value = origin.map(|origin| ModelTable { settings: section.settings(), origin });
+        let file = section.has("file").then(|| section.file("file")).flatten();
+        let value = origin.map(|origin| ModelTable { settings: section.settings(), origin, file });
         Read { section, base, label, value }
     });
     rows.collect()
@@ -237,6 +238,8 @@ fn model_tables(models: Vec<Read<()>>, input: &[i64]) -> Vec<Read<ModelTable>> {
 
 fn read_origin(section: &Section, input: &[i64]) -> Option<Origin> {
     match (section.has("train"), section.has("weights")) {
+        // With a recipe too, the file's weights are not those of the suite. Beside `weights` it is a mistake, which was said.
+        (false, _) if section.has("file") => section.file("file").map(Origin::File),
         (true, false) => section.section("train").map(|train| Origin::Trained(Recipe::read(&train, input))),
         (false, true) => section.file("weights").map(Origin::File),
         (true, true) => {

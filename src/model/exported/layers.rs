@@ -125,14 +125,23 @@ pub fn convolution(call: &mut Call) -> Result<Made> {
         }
     };
     let groups = call.int("groups", Some(1))?;
+    if !(1..=LONGEST).contains(&groups) {
+        return Err(format!("has {groups} groups"));
+    }
     fan_in(call, &weight, &bias);
     let op = Op::Convolution { stride, padding, dilation, groups };
     one(call.emit(op, &with(&[&x, &weight], &[bias.as_ref()]))?)
 }
 
+/// No length of a window may exceed this, so that no product of them overflows.
+const LONGEST: i64 = 1 << 16;
+
 /// One length for each dimension; a single one stands for all.
 fn lengths(call: &Call, key: &str, dimensions: usize, default: i64) -> Result<Vec<i64>> {
     let given = call.ints(key)?.filter(|given| !given.is_empty()).unwrap_or_else(|| vec![default]);
+    if given.iter().any(|length| !(0..=LONGEST).contains(length)) {
+        return Err(format!("has lengths as `{key}` that are not from 0 to {LONGEST}"));
+    }
     match given.len() {
         1 => Ok(vec![given[0]; dimensions]),
         count if count == dimensions => Ok(given),

@@ -55,6 +55,29 @@ fn lower(section: &Section, input: Option<&[i64]>, classes: Option<i64>) -> Opti
     (!section.has_mistakes()).then_some(Graph { output, ..lowering.graph })
 }
 
+/// Reads `preprocess` of a `[[model]]` table: what is done to pixels before the network proper.
+pub fn preprocess(model: &Section, channels: Option<usize>) -> Option<Op> {
+    let section = model.section("preprocess")?;
+    let read = |key: &str, least: f64, range: &str| {
+        let fits = |given: &Vec<f64>| {
+            !given.is_empty()
+                && channels.is_none_or(|channels| [1, channels].contains(&given.len()))
+                && given.iter().all(|number| *number > least)
+        };
+        let each = match channels {
+            Some(1) => ", for the one channel of the images".to_string(),
+            Some(channels) => format!(", or of {channels}, one per channel"),
+            None => ", or of one per channel".to_string(),
+        };
+        let expected = format!("a list of one number{range}{each}");
+        let given = section.required_if(key, fits, &expected)?;
+        Some(if given.len() == 1 { vec![given[0]; channels.unwrap_or(1)] } else { given })
+    };
+    let (mean, std) = (read("mean", f64::NEG_INFINITY, ""), read("std", 0.0, " above 0"));
+    section.finish();
+    Some(Op::Normalise { mean: mean?, std: std? })
+}
+
 /// Tensors of more numbers are not built: it keeps products of lengths far from overflow.
 const LARGEST: i64 = 1 << 31;
 
@@ -78,27 +101,9 @@ struct Lowering {
 
 impl Lowering {
     fn preprocess(&mut self, model: &Section) {
-        let Some(section) = model.section("preprocess") else { return };
         let channels = self.flow.shape.as_ref().and_then(|shape| shape.first()).map(|&channels| channels as usize);
-        let read = |key: &str, least: f64, range: &str| {
-            let fits = |given: &Vec<f64>| {
-                !given.is_empty()
-                    && channels.is_none_or(|channels| [1, channels].contains(&given.len()))
-                    && given.iter().all(|number| *number > least)
-            };
-            let each = match channels {
-                Some(1) => ", for the one channel of the images".to_string(),
-                Some(channels) => format!(", or of {channels}, one per channel"),
-                None => ", or of one per channel".to_string(),
-            };
-            let expected = format!("a list of one number{range}{each}");
-            let given = section.required_if(key, fits, &expected)?;
-            Some(if given.len() == 1 { vec![given[0]; channels.unwrap_or(1)] } else { given })
-        };
-        let (mean, std) = (read("mean", f64::NEG_INFINITY, ""), read("std", 0.0, " above 0"));
-        section.finish();
-        if let (Some(mean), Some(std)) = (mean, std) {
-            self.flow.arg = self.push("preprocess".into(), Op::Normalise { mean, std }, vec![Arg::Input]);
+        if let Some(op) = preprocess(model, channels) {
+            self.flow.arg = self.push("preprocess".into(), op, vec![Arg::Input]);
         }
     }
 

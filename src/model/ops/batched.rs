@@ -25,8 +25,8 @@ pub fn batched_shape(op: &Op, inputs: &[&[i64]]) -> Result<Vec<i64>, String> {
             [&[*batch], &given[..]].concat()
         }
     };
-    if numbers(&given) >= MOST_NUMBERS {
-        return Err(format!("would make a tensor {given:?}: 2^31 numbers or more"));
+    if given.iter().any(|length| *length < 0) || numbers(&given) >= MOST_NUMBERS {
+        return Err(format!("would make a tensor {given:?}, which is not of fewer than 2^31 numbers"));
     }
     Ok(given)
 }
@@ -86,7 +86,8 @@ fn general(op: &Aten, inputs: &[&[i64]]) -> Result<Vec<i64>, String> {
             if !(0 <= *start && start <= end && *end <= length && *step >= 1) {
                 return Err(format!("cannot take {start}..{end} by {step} of {length}"));
             }
-            Ok(with(x, *dim, (end - start + step - 1) / step))
+            let span = end - start;
+            Ok(with(x, *dim, span / step + i64::from(span % step != 0)))
         }
         Aten::Select { dim, index } => {
             let length = at(x, *dim)?;

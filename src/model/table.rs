@@ -1,0 +1,74 @@
+//! A `[[model]]` table: a list of layers, or `file = "model.pt2"`, what PyTorch exported.
+
+use super::exported::{self, Exported};
+use super::graph::Graph;
+use super::layers;
+use crate::config::Section;
+
+/// The keys that say what a network computes, whatever its weights.
+pub const KEYS: &[&str] = &["layers", "preprocess", "file", "classes"];
+
+/// Reads the network of a `[[model]]` table for examples of shape `input` in `classes` classes. Mistakes are left with the
+/// section; with any, there is no graph.
+pub fn read(section: &Section, input: &[i64], classes: Option<i64>) -> Option<Graph> {
+    if !section.has("file") {
+        return layers::read(section, input, classes);
+    }
+    let stated = check_file(section);
+    let channels = input.first().and_then(|channels| usize::try_from(*channels).ok());
+    let preprocess = layers::preprocess(section, channels);
+    let path = section.file("file")?;
+    if section.has_mistakes() {
+        return None;
+    }
+    let graph = match exported::read(&path, input, preprocess) {
+        Ok(graph) => graph,
+        Err(error) => {
+            section.mistake("file", error.to_string(), None, None);
+            return None;
+        }
+    };
+    let gives = graph.shapes().ok()?.get(graph.output)?.first().copied()?;
+    if let Some(stated) = stated.filter(|stated| *stated != gives) {
+        section.mistake("classes", format!("the model gives {gives} logits, not {stated}"), None, None);
+    }
+    if let Some(classes) = classes.filter(|classes| *classes != gives) {
+        let message = format!("the model gives {gives} logits, but there are {classes} classes");
+        section.mistake("file", message, Some(format!("a model that gives {classes}")), None);
+    }
+    (!section.has_mistakes()).then_some(graph)
+}
+
+/// Leaves the mistakes that can be found without examples with the section.
+pub fn check(section: &Section) {
+    if !section.has("file") {
+        return layers::check(section);
+    }
+    check_file(section);
+    layers::preprocess(section, None);
+    if let Some(path) = section.file("file")
+        && !section.has_mistakes()
+        && let Err(error) = Exported::open(&path)
+    {
+        section.mistake("file", error.to_string(), None, None);
+    }
+}
+
+/// What is wrong with the table or the kind of its file; the number of classes that it states.
+fn check_file(section: &Section) -> Option<i64> {
+    for (key, why) in [("layers", "which layers it has"), ("weights", "its weights")] {
+        if section.has(key) {
+            section.expect(&[key]);
+            let help = format!("take out `{key}`, or `file`");
+            section.mistake_at_key(key, format!("`file` already says {why}"), None, Some(help));
+        }
+    }
+    if let Some(path) = section.file("file") {
+        match exported::refusal(&path) {
+            Ok(None) => {}
+            Ok(Some(refusal)) => section.mistake("file", refusal, None, None),
+            Err(error) => section.mistake("file", error.to_string(), None, None),
+        }
+    }
+    section.optional_if("classes", |classes| *classes >= 1, "the number of logits that the model gives")
+}
