@@ -186,6 +186,10 @@ impl Model {
         tch::with_grad(|| {
             // Examples do not meet in a network in eval mode, so the sum's gradient is each one's own.
             let total = self.scores(x, target, score)?.f_sum(None::<Kind>)?;
+            // Such as a model of tokens, which are no numbers to be moved: libtorch would crash.
+            if !total.requires_grad() {
+                return Ok(x.f_zeros_like()?);
+            }
             let gradient = Tensor::f_run_backward(&[total], &[x], differentiable, differentiable)?.remove(0);
             let Passes { forward, backward, peak_bytes } = self.passes.get();
             self.passes.set(Passes { forward, backward: backward + x.size()[0] as u64, peak_bytes });

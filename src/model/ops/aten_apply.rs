@@ -83,8 +83,9 @@ fn unary(by: Unary, x: &Tensor) -> Result<Tensor> {
         Unary::Cos => x.f_cos()?,
         Unary::Erf => x.f_erf()?,
         Unary::Exp => x.f_exp()?,
-        Unary::Hardsigmoid => x.f_hardsigmoid()?,
-        Unary::Hardswish => x.f_hardswish()?,
+        // Spelled out: libtorch's own has no second derivative.
+        Unary::Hardsigmoid => sixth(x)?,
+        Unary::Hardswish => x.f_mul(&sixth(x)?)?,
         Unary::Log => x.f_log()?,
         Unary::LogSigmoid => x.f_log_sigmoid()?,
         Unary::LogicalNot => x.f_logical_not()?,
@@ -94,6 +95,11 @@ fn unary(by: Unary, x: &Tensor) -> Result<Tensor> {
         Unary::Sin => x.f_sin()?,
         Unary::Sqrt => x.f_sqrt()?,
     })
+}
+
+/// What of x + 3 lies within 0 and 6, as a share of 6.
+fn sixth(x: &Tensor) -> Result<Tensor> {
+    Ok(x.f_add_scalar(3.0)?.f_clamp(0.0, 6.0)?.f_div_scalar(6.0)?)
 }
 
 fn binary(by: Binary, a: &Tensor, b: &Tensor) -> Result<Tensor> {
