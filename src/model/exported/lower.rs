@@ -368,11 +368,8 @@ impl Call<'_> {
             batched_shape(&op, &shapes)
         };
         let shapes = [shape(0)?, shape(1)?];
-        let graph = &self.lowering.graph;
-        let name = match graph.nodes.len() {
-            // Renamed where it turns out to be the last.
-            at => format!("{}.{}.{at}", self.name, op.name()),
-        };
+        // Renamed where it turns out to be the last.
+        let name = format!("{}.{}.{}", self.name, op.name(), self.lowering.graph.nodes.len());
         self.lowering.names.insert(name.clone());
         let inputs = inputs.iter().map(|value| value.arg).collect();
         self.lowering.graph.nodes.push(Node { name, module: self.module.clone(), op, inputs });
