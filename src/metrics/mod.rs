@@ -279,7 +279,7 @@ pub trait Metric: Send + Sync {
 
     /// Whether it trains networks anew on modified data.
     fn retrains(&self) -> bool {
-        false
+        self.removal().is_some()
     }
 
     /// A sentence that must stand beside its numbers wherever they are shown, such as what they must not be taken for.

@@ -186,7 +186,10 @@ impl<'a> Expansion<'a, '_> {
         let explainer = match &retraining.on {
             Modified::Not => None,
             Modified::Images(Ranked::Row, _) | Modified::Masks(Ranked::Row, _) => Some(explainer),
-            Modified::Images(Ranked::Random, _) | Modified::Masks(Ranked::Random, _) => Some(self.suite.random()?),
+            Modified::Images(Ranked::Random, _) | Modified::Masks(Ranked::Random, _) => {
+                let elements = self.suite.metrics[metric].value.metric.method.ranks_elements();
+                Some(self.suite.random(elements)?)
+            }
         };
         let ranks = match explainer {
             None => [Vec::new(), Vec::new()],

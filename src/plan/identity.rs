@@ -82,14 +82,15 @@ pub fn retrain(retrain: &Retrain, suite: &Suite, outside: &Outside) -> Result<Ce
         .field("source", Removal::SOURCE)
         .need(retrain.trained);
     let part = |identity: Identity, share: f64| {
-        let identity = identity
-            .field("share", share.to_bits().to_le_bytes())
-            .field("part", format!("keep {} train only {}", removal.keep, removal.train_only));
+        let identity =
+            identity.field("share", share.to_bits().to_le_bytes()).field("part", format!("keep {}", removal.keep));
         retrain.ranks.iter().flatten().fold(identity, |identity, id| identity.need(*id))
     };
     Ok(match &retrain.retraining.on {
         Modified::Not => identity,
-        Modified::Images(_, share) => part(identity, share.value()).field("imputer", &removal.imputer.identity),
+        Modified::Images(_, share) => part(identity, share.value())
+            .field("imputer", &removal.imputer.identity)
+            .field("splits", format!("train only {}", removal.train_only)),
         Modified::Masks(_, share) => part(identity, share.value()).field("masks", ""),
     }
     .finish())

@@ -3,8 +3,7 @@
 use tch::{Device, Kind};
 
 use super::read::Read;
-use super::{Data, MetricTable, ModelTable, Network, Origin, SplitName, Target};
-use crate::config::Section;
+use super::{Data, MetricTable, ModelTable, Network, Origin, SplitName};
 use crate::explainers::{Contender, Unit};
 use crate::model::weights;
 use crate::need::{Known, ModelRef, Need};
@@ -85,46 +84,6 @@ fn narrower_to(dataset: &str) -> Option<String> {
     Some(format!("narrow the metric with `datasets = [..]`, or use data such as \"{dataset}\""))
 }
 
-/// What metrics that train anew ask of the rest of the suite.
-pub fn check_retraining(
-    root: &Section,
-    explainers: &[Read<Contender>],
-    metrics: &[Read<MetricTable>],
-    models: &[Read<ModelTable>],
-) {
-    let retraining = metrics.iter().filter_map(|row| Some((row, row.value.as_ref()?)));
-    let retraining: Vec<_> = retraining.filter(|(_, table)| table.metric.method.removal().is_some()).collect();
-    if let (true, Some(seeds)) = (retraining.is_empty() && !metrics.is_empty(), root.section("seeds")) {
-        super::seeds::unused(&seeds, "retrain");
-    }
-    for (metric, table) in retraining {
-        if table.images.target == Target::Label {
-            let message = format!("metric `{}` cannot explain the labelled class", metric.label);
-            let expected =
-                "the class that the original network predicts, for training and test images alike".to_string();
-            let help = "take out `target = \"label\"`: a map of the label writes the answer into the test images; \
-                        the control `label-leak` shows what that does";
-            let section = metric.section.section("images").or_else(|| root.section("images"));
-            section.as_ref().unwrap_or(&metric.section).mistake("target", message, Some(expected), Some(help.into()));
-        }
-        let known = explainers.iter().any(|row| row.value.as_ref().is_none_or(super::is_random));
-        if !known && !explainers.is_empty() {
-            let message =
-                format!("metric `{}` measures from the curve of `random`, which is not in the suite", metric.label);
-            let help = "add an explainer: `[[explainer]]` with `use = \"random\"`".to_string();
-            metric.section.mistake("use", message, None, Some(help));
-        }
-        for model in table.models.iter().map(|index| &models[*index]) {
-            if model.value.as_ref().is_some_and(|value| matches!(value.origin, Origin::File(_))) {
-                let message =
-                    format!("metric `{}` trains anew, and `{}` is loaded from a file", metric.label, model.label);
-                let help = "give the model a recipe, `train = { .. }`, or narrow the metric with `models = [..]`";
-                model.section.mistake("weights", message, None, Some(help.to_string()));
-            }
-        }
-    }
-}
-
 /// A network from a file was trained once, so nothing can be said of new trainings of it.
 pub fn check_population(over: Population, models: &[Read<ModelTable>]) {
     let loaded =
@@ -141,7 +100,8 @@ pub fn check_recipes(models: &[Read<ModelTable>], metrics: &[Read<MetricTable>])
     let loaded =
         |index: &&usize| models[**index].value.as_ref().is_some_and(|table| matches!(table.origin, Origin::File(_)));
     for (metric, table) in metrics.iter().filter_map(|row| Some((row, row.value.as_ref()?))) {
-        let needs = table.metric.method.needs(&Known::default());
+        let known = Known { repetitions: vec![0], ..Known::default() };
+        let needs = table.metric.method.needs(&known);
         let trains =
             |need: &Need| !matches!(need, Need::Model(of) | Need::Attributions(of) if *of == ModelRef::Original);
         for model in table.models.iter().filter(loaded).filter(|_| needs.iter().any(trains)) {

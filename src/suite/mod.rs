@@ -8,7 +8,7 @@ use crate::catalogue::Chosen;
 use crate::config::Settings;
 use crate::datasets::{Described, Source};
 use crate::error::{Error, Result};
-use crate::explainers::Contender;
+use crate::explainers::{Contender, Unit};
 use crate::metrics::Metric;
 use crate::model::Graph;
 use crate::model::train::Recipe;
@@ -16,6 +16,7 @@ use crate::stats::Population;
 use crate::transforms::Transform;
 
 mod check;
+mod check_retraining;
 mod images;
 mod narrow;
 mod read;
@@ -135,9 +136,11 @@ impl Suite {
         self.limit.unwrap_or(all).min(all)
     }
 
-    /// The explainer whose retrained accuracy others are held against: noise that is fixed for each image.
-    pub fn random(&self) -> Result<usize> {
-        let found = self.explainers.iter().position(|row| is_random(&row.value));
+    /// The explainer whose retrained accuracy others are held against: noise that is fixed for each image, of single elements
+    /// where those are ranked (of one channel, either will do).
+    pub fn random(&self, elements: bool) -> Result<usize> {
+        let found = self.explainers.iter().position(|row| is_random(&row.value, elements));
+        let found = found.or_else(|| self.explainers.iter().position(|row| is_random(&row.value, !elements)));
         found.ok_or_else(|| Error::new("the suite has no explainer `random`"))
     }
 
@@ -170,7 +173,8 @@ impl Suite {
     }
 }
 
-/// Whether a contender is noise that is fixed for each image.
-fn is_random(contender: &Contender) -> bool {
-    contender.chosen.entry == "random" && !contender.chosen.method.redrawn()
+/// Whether a contender is noise that is fixed for each image, of elements or of pixels.
+fn is_random(contender: &Contender, elements: bool) -> bool {
+    let method = &contender.chosen.method;
+    contender.chosen.entry == "random" && !method.redrawn() && (method.unit() == Unit::Element) == elements
 }

@@ -47,7 +47,7 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
 
     super::check::check(&datasets, &explainers, &metrics);
     super::check::check_asked(&datasets, &explainers, &metrics);
-    super::check::check_retraining(root, &explainers, &metrics, &models);
+    super::check_retraining::check(root, &datasets, &explainers, &metrics);
     super::check::check_population(over, &models);
     super::check::check_weights(&networks, &models);
     super::check::check_recipes(&models, &metrics);

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Collected;
 use crate::plan::CellId;
 use crate::report::{Contender, Role};
+use crate::suite::SplitName;
 
 impl Collected<'_> {
     pub fn caption(
@@ -54,8 +55,10 @@ impl Collected<'_> {
                 continue;
             }
             let words = if table.metric.method.retrains() {
-                let described = &self.suite.datasets[place.0].value.described;
-                format!("all {} training and {} test images", described.train, described.test)
+                let [train, test] =
+                    [SplitName::Train, SplitName::Test].map(|split| self.suite.retrained(place.0, split));
+                let all = if self.suite.limit.is_none() { "all " } else { "only " };
+                format!("{all}{train} training and {test} test images")
             } else {
                 format!("{} {}", self.counts(place, m), table.images.shown())
             };
