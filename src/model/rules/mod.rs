@@ -64,7 +64,12 @@ impl Visit<'_> {
 
     /// The node's operation on other inputs, of which the first alone is alive.
     pub fn elsewhere(&self, inputs: &[&Tensor]) -> Result<Local<'_>> {
-        Local::new(&self.node.op, inputs, &[0], self.differentiable)
+        self.elsewhere_at(inputs, &[0])
+    }
+
+    /// The node's operation on other inputs, of which those listed are alive.
+    pub fn elsewhere_at(&self, inputs: &[&Tensor], live: &[usize]) -> Result<Local<'_>> {
+        Local::new(&self.node.op, inputs, live, self.differentiable)
     }
 }
 

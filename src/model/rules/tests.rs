@@ -83,7 +83,7 @@ fn a_walk_may_end_at_a_node() {
     let start = Tensor::ones([1, 1], DOUBLE);
     assert_eq!(trace.back(&start, &mut |_| Ok(None)).unwrap(), model.weights()[0]);
     let mut seen = Vec::new();
-    trace
+    let _ = trace
         .back(&start, &mut |visit| {
             seen.push(visit.node.name.clone());
             Ok(None)
