@@ -120,16 +120,16 @@ mod tests {
         crate::explainers::read(&section).unwrap().chosen.method.explain(&scene).unwrap().values
     }
 
-    /// Contributions 1 * 2, 2 * (-3), 3 * 1 of which the second is not positive; the bias does not count.
+    /// Contributions 1 * 2, 2 * (-3), 3 * 2 of which the second is not positive; the bias does not count.
     #[test]
     fn one_layer_by_hand() {
         let x = Tensor::from_slice(&[1.0, 2.0, 3.0]).view([1, 1, 1, 3]);
         let weights = |shape: &[i64]| match shape {
-            [_, _] => Tensor::from_slice(&[2.0, -3.0, 1.0]).view(shape),
+            [_, _] => Tensor::from_slice(&[2.0, -3.0, 2.0]).view(shape),
             _ => Tensor::from_slice(&[7.0]),
         };
         let map = explain("", "'flatten', { linear = { out = 1 } }", &x, weights);
-        assert_eq!(Vec::<f64>::try_from(map.flatten(0, -1)).unwrap(), [0.4, 0.0, 0.6]);
+        assert_eq!(Vec::<f64>::try_from(map.flatten(0, -1)).unwrap(), [0.25, 0.0, 0.75]);
     }
 
     #[test]
