@@ -9,6 +9,7 @@ mod mistakes;
 mod readme;
 mod reference;
 mod reference_explainers;
+mod reference_rules;
 mod resume;
 mod retraining;
 mod rounds;

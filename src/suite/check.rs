@@ -114,6 +114,36 @@ pub fn check_recipes(models: &[Read<ModelTable>], metrics: &[Read<MetricTable>])
     }
 }
 
+/// An explainer that looks inside is only for networks that have what it looks for.
+pub fn check_inside(
+    networks: &[Network],
+    models: &[Read<ModelTable>],
+    explainers: &[Read<Contender>],
+    metrics: &[Read<MetricTable>],
+) {
+    for (index, explainer) in explainers.iter().enumerate() {
+        let Some(contender) = &explainer.value else { continue };
+        let mut said = Vec::new();
+        for network in networks {
+            let tables = metrics.iter().filter_map(|metric| metric.value.as_ref());
+            let explained = tables.into_iter().any(|table| table.names(network.dataset, network.model, index));
+            // Of several datasets, one is enough.
+            if !explained || said.contains(&network.model) {
+                continue;
+            }
+            if let Err(misfit) = contender.chosen.method.check(&network.graph) {
+                said.push(network.model);
+                let message = format!("{} model `{}`", misfit.message, models[network.model].label);
+                let Some((key, tables)) = misfit.keys.split_last() else { continue };
+                let section = tables
+                    .iter()
+                    .fold(explainer.section.clone(), |section, key| section.section(key).unwrap_or(section));
+                section.mistake(key, message, misfit.expected, misfit.help);
+            }
+        }
+    }
+}
+
 /// Weights that do not fit their layers are found before anything runs.
 pub fn check_weights(networks: &[Network], models: &[Read<ModelTable>]) {
     for network in networks {

@@ -50,6 +50,7 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
     super::check_retraining::check(root, &datasets, &explainers, &metrics);
     super::check::check_population(over, &models);
     super::check::check_weights(&networks, &models);
+    super::check::check_inside(&networks, &models, &explainers, &metrics);
     super::check::check_recipes(&models, &metrics);
     let mut metrics = labelled(metrics)?;
     metrics.extend(cost(&metrics));
