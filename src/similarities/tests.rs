@@ -137,3 +137,18 @@ fn a_cosine_by_hand() {
     assert!((numbers(&Cosine, &map([3e-200, 4e-200]), &map([-6.0, -8.0]))[0] + 1.0).abs() < 1e-12);
     assert!(numbers(&Cosine, &map([0.0, 0.0]), &map([1.0, 0.0]))[0].is_nan());
 }
+
+/// scikit-image 0.26's `feature.hog` of two maps, each brought to [0, 1], with the settings that the head of `hog.rs` names and
+/// cells of 5 x 5 pixels; SciPy's `spearmanr` of the two. scikit-image sums in single precision (its histograms are 4e-8 from
+/// these), so that what nearly ties falls otherwise.
+#[test]
+fn hog_is_that_of_scikit_image() {
+    let map = |at: fn(f64, f64) -> f64| {
+        let numbers: Vec<f64> = (0..26 * 29).map(|place| at(f64::from(place / 29), f64::from(place % 29))).collect();
+        Tensor::from_slice(&numbers).view([1, 26, 29])
+    };
+    let a = map(|y, x| (0.7 * x + 0.3 * y).sin() + 0.1 * x);
+    let b = map(|y, x| (0.5 * x * y / 6.0).cos() - 0.05 * y);
+    let value = numbers(&Hog { cell: Some(5) }, &a, &b)[0];
+    assert!((value - 0.4526011263358344).abs() < 1e-4, "{value}");
+}
