@@ -33,6 +33,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "model/ops/apply.rs",
     "model/ops/mod.rs",
     "model/ops/shape.rs",
+    "model/randomize.rs",
     "model/train/augment.rs",
     "model/train/mod.rs",
     "model/train/optimizer.rs",

@@ -10,7 +10,7 @@ use super::explain::{scene, within_memory};
 use super::{Context, arrays};
 use crate::error::{Error, Result};
 use crate::explainers::{Map, Role, Scene};
-use crate::metrics::{Cost, Given, Order};
+use crate::metrics::{Beside, Cost, Given, Order};
 use crate::plan::Rank;
 use crate::store::{Array, Content, Data};
 use crate::suite::{Images, Only, Target};
@@ -40,6 +40,7 @@ pub fn perform(context: &Context, task: &Rank, trained: &crate::store::Content) 
         map,
         cost: Cost::default(),
         others: Vec::new(),
+        beside: Beside::default(),
     };
     let ranked = tch::no_grad(|| removal.ranking.rank(&given))?;
     let order = tch::no_grad(|| ranked.order(Order::MostFirst))?;
