@@ -357,7 +357,11 @@ pub const ALL: &[Entry<dyn Metric>] = &[
     localization::localization_auc::ENTRY,
     localization::box_iou::ENTRY,
     clever_hans::ENTRY,
+    randomization::model_randomization::ENTRY,
+    randomization::efficient_mprt::ENTRY,
+    randomization::random_logit::ENTRY,
     randomization::data_randomization::ENTRY,
+    randomization::agreement::ENTRY,
     cost::ENTRY,
 ];
 
