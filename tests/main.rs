@@ -8,6 +8,7 @@ mod coverage;
 mod mistakes;
 mod readme;
 mod reference;
+mod reference_cascade;
 mod reference_explainers;
 mod reference_rules;
 mod resume;

@@ -172,6 +172,11 @@ pub trait Explainer: Send + Sync {
         false
     }
 
+    /// Whether it draws its map anew for every network whose layers were drawn anew.
+    fn redrawn_by_network(&self) -> bool {
+        false
+    }
+
     /// Files of outside that decide what it answers; hashed into the identity of its cells.
     fn files(&self) -> Vec<PathBuf> {
         Vec::new()

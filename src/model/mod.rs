@@ -6,6 +6,7 @@ pub mod init;
 pub mod layers;
 mod memo;
 pub mod ops;
+pub mod randomize;
 pub mod rules;
 pub mod train;
 pub mod weights;

@@ -36,6 +36,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "model/ops/mod.rs",
     "model/ops/shape.rs",
     "model/ops/winners.rs",
+    "model/randomize.rs",
     "model/rules/family.rs",
     "model/rules/local.rs",
     "model/rules/mod.rs",
