@@ -5,7 +5,8 @@
 //! - `unit` ("pixel"): what has a draw of its own, a "pixel" or an "element" (each channel of a pixel).
 //! - `redraw` ("never"): when a network is trained anew on images without their top part, "never" removes the same pixels of an
 //!   image in every epoch, and "epoch" draws them anew. The released code of ROAR redraws: its network sees other pixels of an
-//!   image in every epoch, which is augmentation that no map under test has. Other metrics do not train, and see no difference.
+//!   image in every epoch, which is augmentation that no map under test has. "network" draws anew for every network whose layers
+//!   were drawn anew: what a map is worth that changes with everything. Other metrics see no difference.
 //!
 //! # Reference
 //! Hooker et al., NeurIPS 2019 (the random control).
@@ -26,16 +27,25 @@ pub const ENTRY: Entry<dyn Explainer> = Entry {
     revision: 2,
     source: include_str!("random.rs"),
     read: |section| {
-        let redrawn = section.choice("redraw", "never", &[("never", false), ("epoch", true)]);
+        let words = [("never", Redraw::Never), ("epoch", Redraw::Epoch), ("network", Redraw::Network)];
+        let redraw = section.choice("redraw", "never", &words);
         let unit = section.choice("unit", "pixel", &[("pixel", Unit::Pixel), ("element", Unit::Element)]);
         let map = if unit == Unit::Pixel { pixels } else { elements };
-        Some(Arc::new(Random { noise: Control { role: Role::Control, unit, map }, redrawn }))
+        Some(Arc::new(Random { noise: Control { role: Role::Control, unit, map }, redraw }))
     },
 };
 
 struct Random {
     noise: Control,
-    redrawn: bool,
+    redraw: Redraw,
+}
+
+/// When an image gets other noise.
+#[derive(Clone, Copy, PartialEq)]
+enum Redraw {
+    Never,
+    Epoch,
+    Network,
 }
 
 impl Explainer for Random {
@@ -52,7 +62,11 @@ impl Explainer for Random {
     }
 
     fn redrawn(&self) -> bool {
-        self.redrawn
+        self.redraw == Redraw::Epoch
+    }
+
+    fn redrawn_by_network(&self) -> bool {
+        self.redraw == Redraw::Network
     }
 
     fn explain(&self, on: &Scene) -> Result<Attribution> {

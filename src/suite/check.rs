@@ -4,7 +4,9 @@ use tch::{Device, Kind};
 
 use super::read::Read;
 use super::{Data, MetricTable, ModelTable, Network, Origin, SplitName};
+use crate::config::{Section, suggest};
 use crate::explainers::{Contender, Unit};
+use crate::model::randomize::Unfit;
 use crate::model::weights;
 use crate::need::{Known, ModelRef, Need};
 use crate::stats::Population;
@@ -102,14 +104,72 @@ pub fn check_recipes(models: &[Read<ModelTable>], metrics: &[Read<MetricTable>])
     for (metric, table) in metrics.iter().filter_map(|row| Some((row, row.value.as_ref()?))) {
         let known = Known { repetitions: vec![0], ..Known::default() };
         let needs = table.metric.method.needs(&known);
-        let trains =
-            |need: &Need| !matches!(need, Need::Model(of) | Need::Attributions(of) if *of == ModelRef::Original);
+        let trains = |need: &Need| {
+            matches!(need, Need::Model(of) | Need::Attributions(of) if *of != ModelRef::Original)
+                || matches!(need, Need::Retrained(_))
+        };
         for model in table.models.iter().filter(loaded).filter(|_| needs.iter().any(trains)) {
             let label = &models[*model].label;
             let message =
                 format!("metric `{}` needs other trainings of the recipe, and model `{label}` is loaded", metric.label);
             let help = "give the model a `train` table, or narrow the metric with `models = [..]`".to_string();
             metric.section.mistake("use", message, None, Some(help));
+        }
+    }
+}
+
+/// An explainer that looks inside is only for networks that have what it looks for.
+pub fn check_inside(
+    networks: &[Network],
+    models: &[Read<ModelTable>],
+    explainers: &[Read<Contender>],
+    metrics: &[Read<MetricTable>],
+) {
+    for (index, explainer) in explainers.iter().enumerate() {
+        let Some(contender) = &explainer.value else { continue };
+        let mut said = Vec::new();
+        for network in networks {
+            let tables = metrics.iter().filter_map(|metric| metric.value.as_ref());
+            let explained = tables.into_iter().any(|table| table.names(network.dataset, network.model, index));
+            // Of several datasets, one is enough.
+            if !explained || said.contains(&network.model) {
+                continue;
+            }
+            if let Err(misfit) = contender.chosen.method.check(&network.graph) {
+                said.push(network.model);
+                let message = format!("{} model `{}`", misfit.message, models[network.model].label);
+                let Some((key, tables)) = misfit.keys.split_last() else { continue };
+                let section = tables
+                    .iter()
+                    .fold(explainer.section.clone(), |section, key| section.section(key).unwrap_or(section));
+                section.mistake(key, message, misfit.expected, misfit.help);
+            }
+        }
+    }
+}
+
+/// What metrics that ask for further maps ask of networks and explainers.
+pub fn check_maps(root: &Section, networks: &[Network], explainers: &[Read<Contender>], metrics: &[Read<MetricTable>]) {
+    let tables = || metrics.iter().filter_map(|row| Some((row, row.value.as_ref()?)));
+    let draws = metrics.iter().any(|row| row.value.as_ref().is_none_or(|table| table.metric.method.draws()));
+    if let (false, false, Some(seeds)) = (draws, metrics.is_empty(), root.section("seeds")) {
+        super::seeds::unused(&seeds, "draw");
+    }
+    for (metric, table) in tables() {
+        let looks =
+            |network: &&Network| table.datasets.contains(&network.dataset) && table.models.contains(&network.model);
+        let unfit = networks.iter().filter(looks).find_map(|network| table.metric.method.unfit(&network.graph));
+        if let Some(Unfit { key, message, expected, help }) = unfit {
+            metric.section.mistake(key, message, expected, help);
+        }
+        if let Some(beside) = table.metric.method.beside()
+            && !explainers.iter().any(|row| row.label == beside)
+        {
+            let labels = || explainers.iter().map(|row| row.label.as_str());
+            let expected = format!("labels of this suite: {}", labels().collect::<Vec<_>>().join(", "));
+            let help = suggest(beside, labels()).map(|near| format!("did you mean `{near}`?"));
+            let message = format!("`with` names `{beside}`, which is not in the suite");
+            metric.section.mistake("with", message, Some(expected), help);
         }
     }
 }

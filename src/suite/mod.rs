@@ -12,6 +12,7 @@ use crate::explainers::{Contender, Unit};
 use crate::metrics::Metric;
 use crate::model::Graph;
 use crate::model::train::Recipe;
+use crate::need::Known;
 use crate::stats::Population;
 use crate::transforms::Transform;
 
@@ -54,6 +55,8 @@ pub struct Suite {
     pub model_seeds: Vec<u64>,
     /// The repetitions of every training on modified data.
     pub repetitions: Vec<u64>,
+    /// The draws of everything random beside training.
+    pub draws: Vec<u64>,
     /// At most so many images of each split are ranked and trained on anew: a quick look.
     pub limit: Option<usize>,
     pub over: Population,
@@ -165,6 +168,22 @@ impl Suite {
             }
         }
         warnings
+    }
+
+    /// The explainer of this label.
+    pub fn explainer(&self, label: &str) -> Result<usize> {
+        let found = self.explainers.iter().position(|row| row.label == label);
+        found.ok_or_else(|| Error::new(format!("the suite has no explainer `{label}`")))
+    }
+
+    /// What metrics know of a row before any of its cells is there.
+    pub fn known(&self, dataset: usize, model: usize) -> Known {
+        Known {
+            repetitions: self.repetitions.clone(),
+            draws: self.draws.clone(),
+            graph: self.network(dataset, model).map(|network| network.graph.clone()),
+            ..Known::default()
+        }
     }
 
     /// The network of a dataset and a model.

@@ -80,8 +80,12 @@ impl Collected<'_> {
     /// How many images a metric saw of a network.
     fn counts(&self, place: (usize, usize), m: usize) -> String {
         let contents = self.scores.iter().filter(|(at, _)| (at.0, at.1, at.3) == (place.0, place.1, m));
-        let ids = contents.flat_map(|(_, contents)| contents).filter_map(|content| content.arrays.get("ids"));
-        let counts: BTreeSet<usize> = ids.map(|ids| ids.shape[0]).collect();
+        // What is scored by repetition says how many images stand behind each.
+        let counts = contents.flat_map(|(_, contents)| contents).filter_map(|content| {
+            let ids = content.arrays.get("ids")?.shape[0];
+            Some(content.record["images"].as_u64().map_or(ids, |images| images as usize))
+        });
+        let counts: BTreeSet<usize> = counts.collect();
         match (counts.first(), counts.last()) {
             (Some(low), Some(high)) if low < high => format!("{low} to {high}"),
             (Some(low), _) => low.to_string(),

@@ -11,7 +11,7 @@ use super::retrain::retrained;
 use super::{Context, arrays};
 use crate::error::{Error, Result};
 use crate::explainers::{Map, Role, Scene};
-use crate::metrics::{Cost, Given, Order};
+use crate::metrics::{Beside, Cost, Given, Order};
 use crate::plan::Rank;
 use crate::store::{Array, Content, Data};
 use crate::suite::{Images, Only, Target};
@@ -48,6 +48,7 @@ pub fn perform(context: &Context, task: &Rank, trained: &crate::store::Content) 
         map,
         cost: Cost::default(),
         others: Vec::new(),
+        beside: Beside::default(),
     };
     let ranked = tch::no_grad(|| removal.ranking.rank(&given))?;
     let order = tch::no_grad(|| ranked.order(Order::MostFirst))?;
