@@ -69,7 +69,15 @@ impl Bench {
             differentiable: false,
         };
         let attribution = self.maps.shallow_clone();
-        Given { scene, attribution, unit: Unit::Pixel, map: Map::default(), cost: Cost::default(), others: Vec::new() }
+        Given {
+            scene,
+            attribution,
+            unit: Unit::Pixel,
+            map: Map::default(),
+            cost: Cost::default(),
+            others: Vec::new(),
+            beside: Default::default(),
+        }
     }
 
     /// The four numbers of each map: one sort to rank, one to count the ranks.

@@ -75,6 +75,7 @@ impl Bench {
         let attribution = Noise::new(1).normal(&self.scene().ids, &[1, 28, 28], Kind::Float, Device::Cpu);
         let given = Given {
             others: Vec::new(),
+            beside: Default::default(),
             scene: self.scene(),
             attribution: attribution.expect("a map"),
             unit: Unit::Element,

@@ -2,8 +2,12 @@
 //! of it, so that equal needs of different metrics are one cell: shared, cached, resumed and distributed alike.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
+
+use crate::model::Graph;
+use crate::model::randomize::Randomized;
 
 /// A network, seen from one row of a table: the row has a dataset, a model and a training seed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,9 +75,50 @@ pub enum Need {
     Model(ModelRef),
     /// The attributions of the row's explainer for the row's images and classes, made of a network.
     Attributions(ModelRef),
+    /// Other maps of the row's images, made of the row's network or of what remains of it.
+    Maps(Maps),
     /// What became of the row's recipe when it was trained anew on modified images. How a part of an image is modified is the
     /// asking metric's `removal`.
     Retrained(Retraining),
+}
+
+/// Maps of the row's images. The default are the row's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Maps {
+    /// What of the row's network is drawn anew before it is explained.
+    pub randomized: Option<Randomized>,
+    pub class: Class,
+    /// The label of the explainer that makes them, if it is not the row's.
+    pub by: Option<String>,
+}
+
+/// Whose score is explained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// The row's.
+    #[default]
+    Row,
+    /// The class that the explained network itself predicts.
+    Predicted,
+    /// One of the classes that are not the row's, drawn by seed for each image.
+    Another,
+}
+
+impl Maps {
+    /// For people; empty for the row's own.
+    pub fn words(&self) -> String {
+        let mut words = Vec::new();
+        if let Some(Randomized { modules, draw, .. }) = &self.randomized {
+            let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
+            words.push(format!("{} drawn anew, draw {draw}", modules.join("+")));
+        }
+        match self.class {
+            Class::Row => {}
+            Class::Predicted => words.push("its own prediction".to_string()),
+            Class::Another => words.push("another class".to_string()),
+        }
+        words.join(", ")
+    }
 }
 
 /// A training from a fresh initialisation.
@@ -127,6 +172,10 @@ pub struct Known {
     pub records: BTreeMap<Need, Vec<Value>>,
     /// The repetitions that the suite asks of every retraining.
     pub repetitions: Vec<u64>,
+    /// The draws that the suite asks of everything random beside training.
+    pub draws: Vec<u64>,
+    /// The row's network; not there while a suite is read.
+    pub graph: Option<Arc<Graph>>,
 }
 
 impl Known {

@@ -9,9 +9,9 @@ use explainbench::config::Section;
 use explainbench::datasets::Truth;
 use explainbench::explainers::{self, Evidence, Explainer, Role, Scene, Unit};
 use explainbench::imputers::{self, Imputer, Statistics};
-use explainbench::metrics::{self, Cost, Direction, Given, Metric, Other};
+use explainbench::metrics::{self, Beside, Cost, Direction, Given, Metric, Other};
 use explainbench::model::{Graph, Model, layers};
-use explainbench::need::{DataRef, Fit, ModelRef};
+use explainbench::need::{DataRef, Fit, Maps, ModelRef};
 use explainbench::noise::Noise;
 use explainbench::similarities;
 use explainbench::tensor_file;
@@ -21,6 +21,7 @@ use tch::{Device, Kind, Tensor};
 mod clever_hans;
 mod data_randomization;
 mod localization;
+mod model_randomization;
 mod removal;
 
 /// What holds for a row of any catalogue, whatever it makes.
@@ -252,12 +253,17 @@ fn every_metric_scores_each_example_alone_as_in_a_batch_and_keeps_its_word_on_me
     let (model, statistics) = (model(), statistics());
     let map = Tensor::rand([5, SIDE, SIDE], (Kind::Double, Device::Cpu));
     for entry in metrics::ALL {
-        let metric = metric(&format!("use = '{}'", entry.name));
+        let metric = metric(&example(entry.name));
         if metric.retrains() {
             // These look at trainings, not at images.
             continue;
         }
-        let whole = metric.score(&given(scene(&model, &statistics, 5, 1000), map.shallow_clone())).unwrap();
+        // Further maps: the same upside down.
+        let further = |map: Tensor| move |_: &Maps| Ok(map.flip([1]));
+        let read = further(map.shallow_clone());
+        let all = given(scene(&model, &statistics, 5, 1000), map.shallow_clone());
+        let all = Given { beside: Beside { draws: vec![3], read: Some(&read) }, ..all };
+        let whole = metric.score(&all).unwrap();
         let measures = metric.measures();
         // A half-width is read off another measure's interval, and has no values of its own.
         let valued = measures.iter().filter(|measure| measure.half_width_of.is_none());
@@ -273,7 +279,10 @@ fn every_metric_scores_each_example_alone_as_in_a_batch_and_keeps_its_word_on_me
         }
         for example in 0..5 {
             let part = scene(&model, &statistics, 5, 2).part(example..example + 1).unwrap();
-            let alone = metric.score(&given(part, map.narrow(0, example as i64, 1))).unwrap();
+            let map = map.narrow(0, example as i64, 1);
+            let read = further(map.shallow_clone());
+            let one = Given { beside: Beside { draws: vec![3], read: Some(&read) }, ..given(part, map) };
+            let alone = metric.score(&one).unwrap();
             for (whole, alone) in
                 whole.measures.iter().zip(&alone.measures).filter(|(whole, _)| whole.measure != "seconds")
             {
@@ -303,7 +312,7 @@ fn directions_are_stated_for_every_measure_that_ranks() {
     let ranked: Vec<(&str, &str, Direction)> = metrics::ALL
         .iter()
         .flat_map(|entry| {
-            let measures = metric(&format!("use = '{}'", entry.name)).measures();
+            let measures = metric(&example(entry.name)).measures();
             measures.into_iter().map(|measure| (entry.name, measure.name, measure.direction)).collect::<Vec<_>>()
         })
         .filter(|(_, _, direction)| *direction != Direction::None)
@@ -368,7 +377,14 @@ pub fn given<'a>(scene: Scene<'a>, map: Tensor) -> Given<'a> {
         attribution: Some(map.unsqueeze(1)),
     };
     let others = std::iter::once(ModelRef::Counterpart).chain(siblings).map(other).collect();
-    Given { scene, attribution: map.unsqueeze(1), unit: Unit::Pixel, map: Default::default(), cost, others }
+    let beside = Beside::default();
+    Given { scene, attribution: map.unsqueeze(1), unit: Unit::Pixel, map: Default::default(), cost, others, beside }
+}
+
+/// A metric with its defaults; where a parameter has none, with an example.
+fn example(name: &str) -> String {
+    let parameters = if name == "agreement" { "with = 'input'" } else { "" };
+    format!("use = '{name}'\n{parameters}")
 }
 
 pub fn metric(text: &str) -> Arc<dyn Metric> {

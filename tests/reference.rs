@@ -107,6 +107,7 @@ fn the_deletion_and_insertion_curves_of_lenet_agree_with_the_reference() {
             map: contender.map,
             cost: Default::default(),
             others: Vec::new(),
+            beside: Default::default(),
         };
         let text = format!("use = '{name}'\nimputer = 'black'\nstep = 28\nties = 'stable'");
         let section = Section::parse("metric", &text).unwrap();

@@ -126,19 +126,33 @@ fn the_numbers_hang_together() {
     assert!((get("random", "changed", 0.3) - 19.0 / 64.0).abs() < 0.02);
 }
 
+/// What the original network makes of the test images, at every fraction.
+fn levels(bench: &Bench) -> Vec<String> {
+    let rows = std::fs::read_to_string(bench.path("out/suite/rows.csv")).unwrap();
+    let levels = rows.lines().filter(|row| row.contains(",gradient,roar,without-retraining,"));
+    levels.map(|row| row.split(',').nth(7).unwrap().to_string()).collect()
+}
+
 /// The mistake of public code: every map looks far better than it is.
 #[test]
 fn a_train_only_modification_is_flagged_from_the_plan_to_the_report() {
     let bench = Bench::new(&with("fractions = [0.3, 0.6]", "fractions = [0.3, 0.6], splits = \"train\""));
     let words = "only the training images are modified";
+    let said = ran(&bench);
     for command in ["plan suite.toml --store store", "validate suite.toml"] {
         let said = bench.says(command);
         let said = format!("{}{}", said.out, said.err);
         assert!(said.contains("warning: roar") && said.contains(words), "{command}: {said}");
     }
+    let unmodified = levels(&bench);
+    assert!(unmodified.iter().all(|level| level == &unmodified[0]), "{unmodified:?}");
+    let both = Bench::new(ROAR);
+    ran(&both);
+    let modified = levels(&both);
+    assert!(modified.iter().any(|level| level != &modified[0]), "{modified:?}");
     // Lines of a terminal break anywhere between words.
     let flat = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(flat(ran(&bench).out).contains(words));
+    assert!(flat(said.out).contains(words));
     assert!(flat(std::fs::read_to_string(bench.path("out/suite/report.md")).unwrap()).contains(words));
 }
 
@@ -160,6 +174,8 @@ fn a_quick_look_trains_on_few_images() {
     let said = bench.says("run suite.toml --store store --out out --limit 30");
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(said.err.contains("training images 1-30") && !said.err.contains("images 1-120"), "{}", said.err);
+    let words = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("only 30 training and 30 test images"), "{}", said.out);
 }
 
 #[test]
@@ -174,4 +190,36 @@ fn what_is_redrawn_is_another_training() {
     };
     assert_eq!(curve("redrawn")[0], curve("random")[0], "nothing is removed");
     assert_ne!(curve("redrawn")[1..], curve("random")[1..]);
+}
+
+/// Networks that learnt random labels predict what has nothing to do with the true labels of the test images. A map of the
+/// prediction tells a network trained on its mask nothing of these labels; a map of the label tells all.
+#[test]
+fn only_the_leak_is_told_the_label() {
+    let suite = with("{ use = \"random\" }]", "{ use = \"random\" }, { use = \"label-leak\" }]");
+    let suite = suite.replace("train = 120, test = 60", "train = 200, test = 100, transform = \"random-labels\"");
+    let bench = Bench::new(&suite.replace("epochs = 3", "epochs = 30"));
+    ran(&bench);
+    let rows = std::fs::read_to_string(bench.path("out/suite/rows.csv")).unwrap();
+    let masks = |explainer: &str| -> f64 {
+        let row = rows.lines().find(|row| row.contains(&format!(",{explainer},roar,mask-only,0.3,"))).unwrap();
+        row.split(',').nth(7).unwrap().parse().unwrap()
+    };
+    assert!(masks("label-leak") > 0.95, "{}", masks("label-leak"));
+    assert!(masks("gradient") < 0.5, "{}", masks("gradient"));
+}
+
+/// Of colour images, each channel of a pixel goes by itself.
+#[test]
+fn single_elements_of_colours_are_ranked_against_noise_of_elements() {
+    let suite = with(
+        "dataset = { use = \"planted\", size = 8, place = \"corner\", train = 120, test = 60 }",
+        "dataset = { use = \"clever-hans\", cue = \"colour\", train = 60, test = 30 }",
+    );
+    let suite = suite
+        .replace("out = 4", "out = 10")
+        .replace("{ use = \"random\" }", "{ use = \"random\", unit = \"element\" }")
+        .replace("fractions = [0.3, 0.6]", "fractions = [0.3], unit = \"element\", masks = false");
+    let said = ran(&Bench::new(&suite));
+    assert!(said.err.contains("retrain clever-hans/linear seed 0: without the top 30 % of random"), "{}", said.err);
 }

@@ -151,6 +151,25 @@ fn other_trainings_are_named_by_everything_that_decides_them() {
     assert_ne!(corrupted, trainings(&transform("{ use = 'corrupted-labels', p = 0.25 }")));
 }
 
+/// One layer, two draws, two classes for each of two rows and three explainers; no network beside the rows' own is trained.
+#[test]
+fn randomized_networks_are_named_by_everything_that_decides_them() {
+    let with =
+        |metric: &str| SMALL.replace("{ use = \"pointing-game\" }", metric).replace("seeds = {", "seeds = { draw = 2,");
+    let explained = |metric: &str| {
+        let named = named(&with(metric), None);
+        assert_eq!(named.keys().filter(|words| words.starts_with("train")).count(), 2);
+        let drawn = named.into_iter().filter(|(words, _)| words.contains("drawn anew"));
+        drawn.map(|(_, id)| id).collect::<BTreeSet<_>>()
+    };
+    let all = explained("{ use = 'model-randomization' }");
+    assert_eq!(all.len(), 2 * 3 * 2 * 2);
+    // Of one layer, every order and block is the same.
+    assert_eq!(all, explained("{ use = 'model-randomization', order = 'independent', similarities = ['ssim'] }"));
+    assert!(all.is_disjoint(&explained("{ use = 'model-randomization', init = 'truncated-normal' }")));
+    assert!(all.is_disjoint(&explained("{ use = 'model-randomization', statistics = 'reset' }")));
+}
+
 #[test]
 fn a_failure_skips_what_follows_and_nothing_else() {
     let bench = Bench::new(SMALL);

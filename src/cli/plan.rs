@@ -8,7 +8,7 @@ use clap::Args;
 use super::session::Session;
 use super::{Places, print, warnings};
 use crate::error::Result;
-use crate::plan::{BLOCK, Cell, PICTURES, Plan, Task};
+use crate::plan::{BLOCK, Cell, DataRef, PICTURES, Plan, Task};
 use crate::suite::{Origin, SplitName, Suite};
 
 #[derive(Args)]
@@ -90,8 +90,14 @@ impl Estimate {
         match &cell.task {
             Task::Train(train) => {
                 if let Origin::Trained(recipe) = &suite.models[train.model].value.origin {
-                    self.trainings += 1;
-                    self.passes += (recipe.epochs * described.train) as u64;
+                    // At most: some trainings end when they have learnt enough.
+                    let epochs = match train.data {
+                        DataRef::Nothing => 0,
+                        DataRef::PermutedLabels(fit) => recipe.epochs.saturating_mul(fit.patience),
+                        DataRef::Stated | DataRef::Counterpart => recipe.epochs,
+                    };
+                    self.trainings += usize::from(epochs > 0);
+                    self.passes += epochs.saturating_mul(described.train) as u64;
                 }
                 let graph = suite.network(train.dataset, train.model);
                 let weights =
@@ -116,7 +122,10 @@ impl Estimate {
                 if method.role() == crate::explainers::Role::Explainer {
                     self.passes += rank.images.len() as u64 * method.rows(&described.shape) as u64;
                 }
-                self.bytes += 2 * rank.images.len() as u64 * elements / described.shape[0] as u64;
+                let removal = suite.metrics[rank.metric].value.metric.method.removal();
+                let features = removal.map_or(0, |removal| removal.ranking.count(&described.shape));
+                let each = if features <= 1 << 16 { 2 } else { 8 };
+                self.bytes += (each * features * rank.images.len()) as u64;
             }
             Task::Retrain(_) => {
                 self.trainings += 1;

@@ -41,7 +41,7 @@ pub struct Arguments {
     /// Compute everything anew, under a name of its own in the store
     #[arg(long, value_name = "LABEL")]
     fresh: Option<String>,
-    /// Size in GB from which the oldest attributions leave the store
+    /// Size in GB from which the oldest attributions and rankings that nobody waits for leave the store
     #[arg(long, value_name = "GB", default_value_t = 20.0)]
     store_limit: f64,
 }

@@ -16,10 +16,11 @@
 
 use std::sync::Arc;
 
-use super::{Access, Attribution, Explainer, Role, Scene, Unit};
+use super::{Access, Attribution, Explainer, Misfit, Role, Scene, Unit};
 use crate::catalogue::Entry;
 use crate::error::Result;
 use crate::imputers::gaussian_blur;
+use crate::model::Graph;
 
 pub const ENTRY: Entry<dyn Explainer> = Entry {
     name: "blur",
@@ -59,6 +60,10 @@ impl Explainer for Blur {
 
     fn needs_truth(&self) -> bool {
         self.of.needs_truth()
+    }
+
+    fn check(&self, graph: &Graph) -> Result<(), Misfit> {
+        self.of.check(graph).map_err(|misfit| misfit.within("of"))
     }
 
     fn files(&self) -> Vec<std::path::PathBuf> {

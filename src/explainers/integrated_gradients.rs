@@ -23,13 +23,12 @@ use std::sync::Arc;
 use tch::{Kind, Tensor};
 
 use super::gradient::gradient;
+use super::reference::Reference;
 use super::{Access, Attribution, Explainer, Scene};
 use crate::catalogue::Entry;
 use crate::config::Section;
 use crate::error::{Error, Result};
-use crate::imputers::Imputer;
 use crate::model::Score;
-use crate::tensor_file::TensorFile;
 
 pub const ENTRY: Entry<dyn Explainer> = Entry {
     name: "integrated-gradients",
@@ -42,7 +41,7 @@ pub const ENTRY: Entry<dyn Explainer> = Entry {
         let rules = &[("midpoint", Rule::Midpoint), ("gauss-legendre", Rule::GaussLegendre)];
         let rule = section.choice("rule", "midpoint", rules);
         let tolerance = section.get_if("tolerance", 0.01, |tolerance| *tolerance > 0.0, "a number above 0");
-        Some(Arc::new(IntegratedGradients { steps, rule, reference: read_reference(section)?, tolerance }))
+        Some(Arc::new(IntegratedGradients { steps, rule, reference: Reference::read(section)?, tolerance }))
     },
 };
 
@@ -65,11 +64,6 @@ pub enum Rule {
     GaussLegendre,
 }
 
-pub enum Reference {
-    Imputed(Arc<dyn Imputer>),
-    File(PathBuf),
-}
-
 pub struct IntegratedGradients {
     pub steps: Steps,
     pub rule: Rule,
@@ -87,15 +81,6 @@ fn read_steps(section: &Section) -> Steps {
     Steps::Fixed(section.get_if("steps", 32usize, |steps| (1..=MOST).contains(steps), &expected))
 }
 
-fn read_reference(section: &Section) -> Option<Reference> {
-    let is_file = |word: &String| word.ends_with(".safetensors");
-    if section.peek::<String>("reference").as_ref().is_some_and(is_file) {
-        return Some(Reference::File(section.file("reference")?));
-    }
-    let imputer = crate::catalogue::choose_word(section, "reference", "black", "reference", crate::imputers::ALL)?;
-    Some(Reference::Imputed(imputer.method))
-}
-
 impl Explainer for IntegratedGradients {
     fn access(&self) -> Access {
         Access::Gradients
@@ -109,10 +94,7 @@ impl Explainer for IntegratedGradients {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        match &self.reference {
-            Reference::File(path) => vec![path.clone()],
-            Reference::Imputed(_) => Vec::new(),
-        }
+        self.reference.files()
     }
 
     fn explain(&self, on: &Scene) -> Result<Attribution> {
@@ -180,28 +162,6 @@ impl IntegratedGradients {
             steps *= 2;
         }
         Ok(answer)
-    }
-}
-
-impl Reference {
-    /// Where the way starts, for each example. Shape of `on.x`.
-    fn at(&self, on: &Scene) -> Result<Tensor> {
-        match self {
-            Reference::Imputed(imputer) => imputer.reference(&on.x, &on.surroundings()),
-            Reference::File(path) => {
-                let reference = TensorFile::open(path)?.tensor("reference")?;
-                if reference.size() != on.x.size()[1..] {
-                    return Err(Error::new(format!(
-                        "{}: `reference` is {:?} and an input is {:?}",
-                        path.display(),
-                        reference.size(),
-                        &on.x.size()[1..]
-                    )));
-                }
-                let reference = reference.to_kind(on.x.kind()).to_device(on.x.device());
-                Ok(reference.f_expand_as(&on.x)?.f_contiguous()?)
-            }
-        }
     }
 }
 

@@ -8,30 +8,42 @@ use tch::Tensor;
 
 use crate::catalogue::{Chosen, Entry};
 use crate::config::Section;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::model::Graph;
 
 mod blur;
 mod center;
 mod coalitions;
 mod constant;
 mod control;
+mod deconvnet;
+mod deep_lift;
 mod edges;
+mod excitation_backprop;
 mod feature_ablation;
+mod feature_maps;
+mod grad_cam;
+mod grad_cam_plus_plus;
 mod gradient;
+mod guided_backprop;
+mod guided_grad_cam;
 mod input;
 mod input_x_gradient;
 mod integrated_gradients;
 mod kernel_shap;
 mod label_leak;
 mod lime;
+mod lrp;
 mod map;
 mod occlusion;
 mod oracle;
 mod perturb;
 mod precomputed;
 mod random;
+mod reference;
 mod rise;
 mod scene;
+mod score_cam;
 mod segments;
 mod shapley;
 mod shapley_sampling;
@@ -91,6 +103,37 @@ impl Attribution {
     }
 }
 
+/// Why an explainer cannot explain a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// The key of the explainer's table that is to blame, behind those of the tables that it lies in: `["of", "layer"]`.
+    pub keys: Vec<&'static str>,
+    /// Ends where the name of the network follows.
+    pub message: String,
+    pub expected: Option<String>,
+    pub help: Option<String>,
+}
+
+impl Misfit {
+    /// The explainer itself is to blame.
+    pub fn of_use(message: String, help: Option<String>) -> Self {
+        Self { keys: vec!["use"], message, expected: None, help }
+    }
+
+    /// Of an explainer that another one wraps under `key`.
+    fn within(mut self, key: &'static str) -> Self {
+        self.keys.insert(0, key);
+        self
+    }
+
+    /// The same where there is no table to point at.
+    pub fn error(self, network: &str) -> Error {
+        let more = [self.expected.map(|expected| format!("expected {expected}")), self.help];
+        let more: String = more.into_iter().flatten().map(|text| format!("; {text}")).collect();
+        Error::new(format!("{} {network}{more}", self.message))
+    }
+}
+
 pub trait Explainer: Send + Sync {
     fn access(&self) -> Access;
 
@@ -109,6 +152,11 @@ pub trait Explainer: Send + Sync {
         Map::default()
     }
 
+    /// Whether it can explain this network. What it looks for inside may not be there.
+    fn check(&self, _graph: &Graph) -> Result<(), Misfit> {
+        Ok(())
+    }
+
     /// Rows of model input that one example of `shape` [C, H, W] expands to: for chunking, and for the estimate of the cost.
     fn rows(&self, _shape: &[i64]) -> usize {
         1
@@ -124,6 +172,11 @@ pub trait Explainer: Send + Sync {
         false
     }
 
+    /// Whether it draws its map anew for every network whose layers were drawn anew.
+    fn redrawn_by_network(&self) -> bool {
+        false
+    }
+
     /// Files of outside that decide what it answers; hashed into the identity of its cells.
     fn files(&self) -> Vec<PathBuf> {
         Vec::new()
@@ -135,6 +188,15 @@ pub const ALL: &[Entry<dyn Explainer>] = &[
     input_x_gradient::ENTRY,
     integrated_gradients::ENTRY,
     smoothgrad::ENTRY,
+    guided_backprop::ENTRY,
+    deconvnet::ENTRY,
+    grad_cam::ENTRY,
+    grad_cam_plus_plus::ENTRY,
+    score_cam::ENTRY,
+    guided_grad_cam::ENTRY,
+    deep_lift::ENTRY,
+    lrp::ENTRY,
+    excitation_backprop::ENTRY,
     occlusion::ENTRY,
     feature_ablation::ENTRY,
     rise::ENTRY,

@@ -21,9 +21,10 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
-use super::{Access, Attribution, Explainer, Map, Scene, Unit};
+use super::{Access, Attribution, Explainer, Map, Misfit, Scene, Unit};
 use crate::catalogue::Entry;
 use crate::error::Result;
+use crate::model::Graph;
 
 pub const ENTRY: Entry<dyn Explainer> = Entry {
     name: "smoothgrad",
@@ -78,6 +79,10 @@ impl Explainer for SmoothGrad {
 
     fn needs_truth(&self) -> bool {
         self.of.needs_truth()
+    }
+
+    fn check(&self, graph: &Graph) -> Result<(), Misfit> {
+        self.of.check(graph).map_err(|misfit| misfit.within("of"))
     }
 
     fn files(&self) -> Vec<std::path::PathBuf> {

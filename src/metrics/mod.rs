@@ -8,8 +8,9 @@ use crate::catalogue::{Chosen, Entry};
 use crate::config::Section;
 use crate::error::{Error, Result};
 use crate::explainers::{Map, Scene, Unit};
-use crate::model::{Model, Passes};
-use crate::need::{Known, ModelRef, Need};
+use crate::model::randomize::Unfit;
+use crate::model::{Graph, Model, Passes};
+use crate::need::{Known, Maps, ModelRef, Need};
 
 mod clever_hans;
 mod cost;
@@ -154,7 +155,8 @@ pub struct Values {
     pub values: Vec<f64>,
 }
 
-/// What a metric answers for some units: one value per unit (and point), never only a mean.
+/// What a metric answers for some units: one value per unit (and point), never only a mean. A repetition that occurs several
+/// times, once for each image, has the mean of its values that are numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
     pub unit: ScoredUnit,
@@ -175,6 +177,27 @@ pub struct Given<'a> {
     pub cost: Cost,
     /// The other networks that the metric asked for.
     pub others: Vec<Other<'a>>,
+    pub beside: Beside<'a>,
+}
+
+/// Further maps of the same images, read one by one when a metric comes to them: there may be hundreds.
+#[derive(Default)]
+pub struct Beside<'a> {
+    /// The draws that the suite asks for.
+    pub draws: Vec<u64>,
+    /// Answers with one number per pixel, float64 [B, H, W], as the row of the explainer that made them reduces them.
+    pub read: Option<&'a ReadMaps<'a>>,
+}
+
+/// Finds further maps by their name.
+pub type ReadMaps<'a> = dyn Fn(&Maps) -> Result<Tensor> + 'a;
+
+impl Beside<'_> {
+    /// The maps that were asked for by this name, float64 [B, H, W].
+    pub fn maps(&self, maps: &Maps) -> Result<Tensor> {
+        let read = self.read.ok_or_else(|| Error::new("no further maps were asked for"))?;
+        read(maps)
+    }
 }
 
 /// A network beside the row's own.
@@ -267,6 +290,26 @@ pub trait Metric: Send + Sync {
         None
     }
 
+    /// Whether it asks for something in several draws.
+    fn draws(&self) -> bool {
+        false
+    }
+
+    /// Why its `blocks` do not fit a network.
+    fn unfit(&self, _graph: &Graph) -> Option<Unfit> {
+        None
+    }
+
+    /// The label of another explainer whose maps it asks for, its parameter `with`.
+    fn beside(&self) -> Option<&str> {
+        None
+    }
+
+    /// What the points of its curves are on a network, in order, where numbers alone do not say it.
+    fn points(&self, _graph: &Graph) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Whether it needs data that knows where the evidence is.
     fn needs_truth(&self) -> bool {
         false
@@ -279,7 +322,7 @@ pub trait Metric: Send + Sync {
 
     /// Whether it trains networks anew on modified data.
     fn retrains(&self) -> bool {
-        false
+        self.removal().is_some()
     }
 
     /// A sentence that must stand beside its numbers wherever they are shown, such as what they must not be taken for.
@@ -314,7 +357,11 @@ pub const ALL: &[Entry<dyn Metric>] = &[
     localization::localization_auc::ENTRY,
     localization::box_iou::ENTRY,
     clever_hans::ENTRY,
+    randomization::model_randomization::ENTRY,
+    randomization::efficient_mprt::ENTRY,
+    randomization::random_logit::ENTRY,
     randomization::data_randomization::ENTRY,
+    randomization::agreement::ENTRY,
     cost::ENTRY,
 ];
 

@@ -52,10 +52,21 @@ pub enum Role {
 /// Is given a node's place, the node, its inputs and its output; what it returns takes the place of the output.
 pub type Hook<'a> = dyn FnMut(usize, &Node, &[&Tensor], Tensor) -> Result<Tensor> + 'a;
 
+/// Is given a node's place, the node and its inputs; returns the node's output.
+pub(super) type Step<'a> = dyn FnMut(usize, &Node, &[&Tensor]) -> Result<Tensor> + 'a;
+
 impl Graph {
     /// Runs the network on `x`, `[B, input..]`, and shows every node to the hook in execution order. A value is dropped
     /// after its last use.
     pub fn run(&self, weights: &[Tensor], x: &Tensor, mode: Mode, hook: &mut Hook) -> Result<Tensor> {
+        self.execute(weights, x, &mut |at, node, inputs| {
+            let output = ops::apply(&node.op, inputs, mode.within(&node.name))?;
+            hook(at, node, inputs, output)
+        })
+    }
+
+    /// The same, where `step` says what a node makes of its inputs.
+    pub(super) fn execute(&self, weights: &[Tensor], x: &Tensor, step: &mut Step) -> Result<Tensor> {
         self.check_input(x)?;
         let x = &self.laid_out(x)?;
         let last_uses = self.last_uses();
@@ -64,10 +75,8 @@ impl Graph {
             let value = |node: usize| values.get(node)?.as_ref();
             let inputs = node.inputs.iter().map(|arg| arg.pick(x, value, |weight| weights.get(weight)));
             let inputs = inputs.collect::<Result<Vec<_>>>()?;
-            let output = ops::apply(&node.op, &inputs, mode.within(&node.name))
-                .map_err(|error| Error::new(format!("layer `{}`: {error}", node.name)))?;
-            let output = hook(at, node, &inputs, output)?;
-            values[at] = Some(output);
+            let output = step(at, node, &inputs);
+            values[at] = Some(output.map_err(|error| Error::new(format!("layer `{}`: {error}", node.name)))?);
             for &used in &last_uses[at] {
                 values[used] = None;
             }
@@ -157,6 +166,20 @@ impl Graph {
     pub fn position(&self, name: &str) -> Option<usize> {
         self.nodes.iter().position(|node| node.name == name)
     }
+
+    /// The place of the node of this name, or else of the last node of the module of this path.
+    pub fn find(&self, address: &str) -> Option<usize> {
+        let within =
+            |module: &str| module.strip_prefix(address).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.position(address).or_else(|| self.nodes.iter().rposition(|node| within(&node.module)))
+    }
+
+    /// The nodes that read what the node at `place` gives, in order; one that reads it twice comes twice.
+    pub fn readers(&self, place: usize) -> Vec<usize> {
+        let reads = |node: &Node| node.inputs.iter().filter(|arg| **arg == Arg::Node(place)).count();
+        let nodes = self.nodes.iter().enumerate();
+        nodes.flat_map(|(at, node)| std::iter::repeat_n(at, reads(node))).collect()
+    }
 }
 
 /// One example's share of a tensor, from its shapes for two and three examples: without the batch where that comes first,
@@ -225,6 +248,16 @@ mod tests {
         let kept = Graph { output: 1, ..graph() };
         assert_eq!(kept.last_uses(), [vec![], vec![], vec![0]]);
         assert_eq!(run(&kept, &mut |_, _, _, output| Ok(output)).unwrap().double_value(&[0, 1]), 2f64.tanh());
+    }
+
+    #[test]
+    fn a_node_is_found_by_its_name_and_by_the_path_of_its_module() {
+        let mut graph = graph();
+        graph.nodes[0].module = "block.first".into();
+        graph.nodes[1].module = "block.second".into();
+        let found = ["tanh", "block", "block.first", "block.f", "bloc"].map(|address| graph.find(address));
+        assert_eq!(found, [Some(1), Some(1), Some(0), None, None]);
+        assert_eq!((graph.readers(0), graph.readers(2)), (vec![1, 2], vec![]));
     }
 
     #[test]

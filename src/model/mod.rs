@@ -7,6 +7,8 @@ pub mod init;
 pub mod layers;
 mod memo;
 pub mod ops;
+pub mod randomize;
+pub mod rules;
 pub mod table;
 pub mod train;
 pub mod weights;
@@ -182,6 +184,11 @@ impl Model {
         self.backward(x, target, score, true)
     }
 
+    fn count_backward(&self, rows: u64) {
+        let Passes { forward, backward, peak_bytes } = self.passes.get();
+        self.passes.set(Passes { forward, backward: backward + rows, peak_bytes });
+    }
+
     fn backward(&self, x: &Tensor, target: &Tensor, score: Score, differentiable: bool) -> Result<Tensor> {
         tch::with_grad(|| {
             // Examples do not meet in a network in eval mode, so the sum's gradient is each one's own.
@@ -191,8 +198,7 @@ impl Model {
                 return Ok(x.f_zeros_like()?);
             }
             let gradient = Tensor::f_run_backward(&[total], &[x], differentiable, differentiable)?.remove(0);
-            let Passes { forward, backward, peak_bytes } = self.passes.get();
-            self.passes.set(Passes { forward, backward: backward + x.size()[0] as u64, peak_bytes });
+            self.count_backward(x.size()[0] as u64);
             // Undefined: the score does not depend on the input.
             if gradient.defined() { Ok(gradient.f_contiguous()?) } else { Ok(x.f_zeros_like()?) }
         })

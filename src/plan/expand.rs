@@ -8,7 +8,7 @@ use super::{
     Cell, CellId, DataRef, Explain, Other, Outside, Picture, Plan, Rank, Retrain, Score, Task, Train, identity,
 };
 use crate::error::Result;
-use crate::need::{Known, ModelRef, Modified, Need, Ranked, Retraining};
+use crate::need::{Maps, ModelRef, Modified, Need, Ranked, Retraining};
 use crate::suite::{Images, Network, SplitName, Suite};
 
 /// Images per Explain cell. Part of what a cell is: it never follows the machine.
@@ -83,7 +83,7 @@ impl<'a> Expansion<'a, '_> {
         let metric = &self.suite.metrics[m].value.metric.method;
         let trained = self.train(&row)?;
         self.plan.add_goal(trained);
-        let mut known = Known { repetitions: self.suite.repetitions.clone(), ..Known::default() };
+        let mut known = self.suite.known(row.dataset, row.model);
         let mut asked = BTreeSet::new();
         let (mut explained, mut others, mut answers) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..metric.rounds() {
@@ -104,7 +104,7 @@ impl<'a> Expansion<'a, '_> {
                 match &need {
                     Need::Attributions(ModelRef::Original) => explained.extend(cells),
                     Need::Attributions(reference) => self.other(&mut others, reference, &row)?.explained.extend(cells),
-                    Need::Model(ModelRef::Original) | Need::Retrained(_) => {}
+                    Need::Model(ModelRef::Original) | Need::Maps(_) | Need::Retrained(_) => {}
                     Need::Model(reference) => {
                         self.other(&mut others, reference, &row)?;
                     }
@@ -141,7 +141,13 @@ impl<'a> Expansion<'a, '_> {
         match need {
             Need::Retrained(retraining) => Ok(vec![self.retrain(retraining, metric, row, explainer)?]),
             Need::Model(reference) => Ok(vec![self.train(&network(row, reference))?]),
-            Need::Attributions(reference) => self.explain(&network(row, reference), row, images, explainer),
+            Need::Attributions(reference) => {
+                self.explain(&network(row, reference), row, images, explainer, &Maps::default())
+            }
+            Need::Maps(maps) => {
+                let by = maps.by.as_deref().map(|label| self.suite.explainer(label)).transpose()?;
+                self.explain(row, row, images, by.unwrap_or(explainer), maps)
+            }
         }
     }
 
@@ -165,7 +171,14 @@ impl<'a> Expansion<'a, '_> {
     }
 
     /// The explanations of a network, for the images and classes of `row`.
-    fn explain(&mut self, network: &Train, row: &Train, images: &Images, explainer: usize) -> Result<Vec<CellId>> {
+    fn explain(
+        &mut self,
+        network: &Train,
+        row: &Train,
+        images: &Images,
+        explainer: usize,
+        maps: &Maps,
+    ) -> Result<Vec<CellId>> {
         let (trained, sampled) = (self.train(network)?, self.train(row)?);
         let needs = if trained == sampled { vec![trained] } else { vec![trained, sampled] };
         let described = &self.suite.datasets[network.dataset].value.described;
@@ -173,8 +186,8 @@ impl<'a> Expansion<'a, '_> {
         let blocks = images.count.min(available).div_ceil(BLOCK);
         (0..blocks)
             .map(|block| {
-                let images = images.clone();
-                let task = Explain { network: network.clone(), trained, sampled, explainer, images, block };
+                let (images, maps) = (images.clone(), maps.clone());
+                let task = Explain { network: network.clone(), trained, sampled, explainer, maps, images, block };
                 let id = identity::explain(&task, self.suite, self.outside)?;
                 Ok(self.plan.add(Cell { id, task: Task::Explain(task), needs: needs.clone() }))
             })
@@ -186,7 +199,10 @@ impl<'a> Expansion<'a, '_> {
         let explainer = match &retraining.on {
             Modified::Not => None,
             Modified::Images(Ranked::Row, _) | Modified::Masks(Ranked::Row, _) => Some(explainer),
-            Modified::Images(Ranked::Random, _) | Modified::Masks(Ranked::Random, _) => Some(self.suite.random()?),
+            Modified::Images(Ranked::Random, _) | Modified::Masks(Ranked::Random, _) => {
+                let elements = self.suite.metrics[metric].value.metric.method.ranks_elements();
+                Some(self.suite.random(elements)?)
+            }
         };
         let ranks = match explainer {
             None => [Vec::new(), Vec::new()],
@@ -240,7 +256,7 @@ impl<'a> Expansion<'a, '_> {
             }
             _ => false,
         });
-        let explained = self.explain(&row, &row, images, explainer)?;
+        let explained = self.explain(&row, &row, images, explainer, &Maps::default())?;
         if let (false, Some(explained)) = (shown, explained.first().copied()) {
             let trained = self.train(&row)?;
             let task = Picture { network: row, trained, explainer, images: images.clone(), explained };

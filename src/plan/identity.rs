@@ -4,7 +4,8 @@ use super::{CellId, DataRef, Explain, Identity, Outside, Picture, Rank, Retrain,
 use crate::error::{Error, Result};
 use crate::explainers::Map;
 use crate::metrics::Removal;
-use crate::need::Modified;
+use crate::model::randomize::{Randomized, Redraw};
+use crate::need::{Maps, Modified};
 use crate::suite::{Origin, SplitName, Suite};
 
 /// What every cell of a suite depends on.
@@ -51,11 +52,27 @@ pub fn explain(explain: &Explain, suite: &Suite, outside: &Outside) -> Result<Ce
     Ok(base("explain", suite, outside)
         .field("explainer", &chosen.identity)
         .field("files", outside.contents(&chosen.method.files())?)
+        .field("maps", maps(&explain.maps, outside)?)
         .field("images", explain.images.identity())
         .field("block", explain.block.to_string())
         .need(explain.trained)
         .need(explain.sampled)
         .finish())
+}
+
+/// What of the network is drawn anew, and which class is explained; who explains is a field of its own.
+fn maps(maps: &Maps, outside: &Outside) -> Result<String> {
+    let randomized = match &maps.randomized {
+        None => String::new(),
+        Some(Randomized { modules, redraw, statistics, draw }) => {
+            let redraw = match redraw {
+                Redraw::File(file) => outside.contents(std::slice::from_ref(file))?,
+                Redraw::Training | Redraw::TruncatedNormal => format!("{redraw:?}"),
+            };
+            format!("{modules:?} {redraw} statistics {statistics} draw {draw}")
+        }
+    };
+    Ok(format!("{:?} {randomized}", maps.class))
 }
 
 pub fn rank(rank: &Rank, suite: &Suite, outside: &Outside) -> Result<CellId> {
@@ -82,14 +99,15 @@ pub fn retrain(retrain: &Retrain, suite: &Suite, outside: &Outside) -> Result<Ce
         .field("source", Removal::SOURCE)
         .need(retrain.trained);
     let part = |identity: Identity, share: f64| {
-        let identity = identity
-            .field("share", share.to_bits().to_le_bytes())
-            .field("part", format!("keep {} train only {}", removal.keep, removal.train_only));
+        let identity =
+            identity.field("share", share.to_bits().to_le_bytes()).field("part", format!("keep {}", removal.keep));
         retrain.ranks.iter().flatten().fold(identity, |identity, id| identity.need(*id))
     };
     Ok(match &retrain.retraining.on {
         Modified::Not => identity,
-        Modified::Images(_, share) => part(identity, share.value()).field("imputer", &removal.imputer.identity),
+        Modified::Images(_, share) => part(identity, share.value())
+            .field("imputer", &removal.imputer.identity)
+            .field("splits", format!("train only {}", removal.train_only)),
         Modified::Masks(_, share) => part(identity, share.value()).field("masks", ""),
     }
     .finish())

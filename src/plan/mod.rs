@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 pub use crate::need::DataRef;
-use crate::need::{ModelRef, Modified, Need, Retraining};
+use crate::need::{Maps, ModelRef, Modified, Need, Retraining};
 use crate::suite::{Images, SplitName, Suite};
 
 /// One piece of work.
@@ -57,7 +57,10 @@ pub struct Explain {
     pub trained: CellId,
     /// The network whose predictions decide which images and which classes are explained: that of the row.
     pub sampled: CellId,
+    /// Who explains, whatever `maps.by` says.
     pub explainer: usize,
+    /// What of the network is drawn anew, and which class is explained.
+    pub maps: Maps,
     pub images: Images,
     /// Which block of `BLOCK` images of the sample.
     pub block: usize,
@@ -212,7 +215,9 @@ impl Task {
                 let explainer = &suite.explainers[explain.explainer].label;
                 let first = explain.block * BLOCK;
                 let last = (first + BLOCK).min(explain.images.count);
-                format!("explain {of}: {explainer}, images {}-{last}", first + 1)
+                let maps = explain.maps.words();
+                let comma = if maps.is_empty() { "" } else { ", " };
+                format!("explain {of}: {explainer}{comma}{maps}, images {}-{last}", first + 1)
             }
             Task::Rank(rank) => {
                 let explainer = &suite.explainers[rank.explainer].label;

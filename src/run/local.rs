@@ -171,8 +171,10 @@ impl Local {
         }
         let slack = self.store_limit / 32;
         let may_go = |id| {
-            let explains = shared.plan.cell(id).is_some_and(|cell| matches!(cell.task, Task::Explain(_)));
-            explains && !shared.plan.is_goal(id) && !shared.pending().is_needed(id)
+            let remade = |task: &Task| matches!(task, Task::Explain(_) | Task::Rank(_));
+            shared.plan.cell(id).is_some_and(|cell| remade(&cell.task))
+                && !shared.plan.is_goal(id)
+                && !shared.pending().is_needed(id)
         };
         match shared.store.evict(self.store_limit - slack, &may_go) {
             // What other processes wrote or let go is not counted; the next run lists the store anew.

@@ -10,10 +10,16 @@ use crate::config::Section;
 use crate::error::Result;
 
 mod absolute_spearman;
+mod cosine;
+mod hog;
+mod nonzero_spearman;
 mod spearman;
 mod ssim;
 
 pub use absolute_spearman::AbsoluteSpearman;
+pub use cosine::Cosine;
+pub use hog::Hog;
+pub use nonzero_spearman::NonzeroSpearman;
 pub use spearman::Spearman;
 pub use ssim::Ssim;
 
@@ -24,7 +30,8 @@ pub trait Similarity: Send + Sync {
     fn compare(&self, a: &Tensor, b: &Tensor) -> Result<Tensor>;
 }
 
-pub const ALL: &[Entry<dyn Similarity>] = &[spearman::ENTRY, absolute_spearman::ENTRY, ssim::ENTRY];
+pub const ALL: &[Entry<dyn Similarity>] =
+    &[spearman::ENTRY, absolute_spearman::ENTRY, nonzero_spearman::ENTRY, ssim::ENTRY, cosine::ENTRY, hog::ENTRY];
 
 /// Reads `key = "spearman"` or `key = { use = ".." }` of `section`.
 pub fn choose(section: &Section, key: &str, default: &str) -> Option<Chosen<dyn Similarity>> {

@@ -34,18 +34,27 @@ pub struct Spearman;
 
 impl Similarity for Spearman {
     fn compare(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        let (a, b) = (centered_ranks(&a.f_flatten(1, -1)?)?, centered_ranks(&b.f_flatten(1, -1)?)?);
-        let sum = |x: &Tensor| x.f_sum_dim_intlist([1].as_slice(), false, Kind::Double);
-        let (both, of_a, of_b) = (sum(&a.f_mul(&b)?)?, sum(&a.f_square()?)?, sum(&b.f_square()?)?);
-        // Ranks are whole or half numbers and their sums exact up to 2^53, so equal orders have exactly 1: the root of a square
-        // is exact. A constant map has 0 / 0.
-        Ok(both.f_div(&of_a.f_mul(&of_b)?.f_sqrt()?)?)
+        let centered = |map: &Tensor| -> Result<Tensor> {
+            let ranks = ranks(&map.f_flatten(1, -1)?)?;
+            let last = ranks.size()[1] - 1;
+            Ok(ranks.f_sub_scalar(last as f64 / 2.0)?)
+        };
+        correlation(&centered(a)?, &centered(b)?)
     }
 }
 
-/// The rank of each number within its row of `rows` [B, D], minus the mean rank; equal numbers share the average of theirs. A
-/// row with a NaN is all NaN.
-fn centered_ranks(rows: &Tensor) -> Result<Tensor> {
+/// The cosine [B] of the angles between the rows of `a` and `b` [B, D]; of centered ranks it is their correlation.
+pub(super) fn correlation(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let sum = |x: &Tensor| x.f_sum_dim_intlist([1].as_slice(), false, Kind::Double);
+    let (both, of_a, of_b) = (sum(&a.f_mul(b)?)?, sum(&a.f_square()?)?, sum(&b.f_square()?)?);
+    // Ranks are whole or half numbers and their sums exact up to 2^53, so equal orders have exactly 1: the root of a square
+    // is exact. A constant map has 0 / 0.
+    Ok(both.f_div(&of_a.f_mul(&of_b)?.f_sqrt()?)?)
+}
+
+/// The rank, from 0, of each number within its row of `rows` [B, D]; equal numbers share the average of theirs. A row with a
+/// NaN is all NaN.
+pub(super) fn ranks(rows: &Tensor) -> Result<Tensor> {
     let size = rows.size();
     let last = size[1] - 1;
     let (sorted, places) = rows.f_sort(1, false)?;
@@ -56,7 +65,7 @@ fn centered_ranks(rows: &Tensor) -> Result<Tensor> {
     let (begins, ends) = (Tensor::f_cat(&[&edge, &changes], 1)?, Tensor::f_cat(&[&changes, &edge], 1)?);
     let begin = places_of.f_where_scalarother(&begins, 0)?.f_cummax(1)?.0;
     let end = places_of.f_where_scalarother(&ends, last)?.f_flip([1])?.f_cummin(1)?.0.f_flip([1])?;
-    let rank = begin.f_add(&end)?.f_to_kind(Kind::Double)?.f_div_scalar(2.0)?.f_sub_scalar(last as f64 / 2.0)?;
+    let rank = begin.f_add(&end)?.f_to_kind(Kind::Double)?.f_div_scalar(2.0)?;
     let ranks = rank.f_empty_like()?.f_scatter(1, &places, &rank)?;
     let unordered = rows.f_isnan()?.f_any_dim(1, true)?;
     Ok(ranks.f_masked_fill(&unordered, f64::NAN)?)

@@ -69,7 +69,7 @@ impl Similarity for Ssim {
 }
 
 /// Each map of `maps` [B, H, W] from its smallest to its largest number, as 0 to 1; 0 where they are the same.
-fn unit_range(maps: &Tensor) -> Result<Tensor> {
+pub(super) fn unit_range(maps: &Tensor) -> Result<Tensor> {
     let (low, high) = (maps.f_amin([1, 2].as_slice(), true)?, maps.f_amax([1, 2].as_slice(), true)?);
     let scaled = maps.f_sub(&low)?.f_div(&high.f_sub(&low)?)?;
     // NaN is not equal to itself, so that a map that has one stays undefined.

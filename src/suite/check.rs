@@ -3,9 +3,10 @@
 use tch::{Device, Kind};
 
 use super::read::Read;
-use super::{Data, MetricTable, ModelTable, Network, Origin, SplitName, Target};
-use crate::config::Section;
+use super::{Data, MetricTable, ModelTable, Network, Origin, SplitName};
+use crate::config::{Section, suggest};
 use crate::explainers::{Contender, Unit};
+use crate::model::randomize::Unfit;
 use crate::model::weights;
 use crate::need::{Known, ModelRef, Need};
 use crate::stats::Population;
@@ -85,46 +86,6 @@ fn narrower_to(dataset: &str) -> Option<String> {
     Some(format!("narrow the metric with `datasets = [..]`, or use data such as \"{dataset}\""))
 }
 
-/// What metrics that train anew ask of the rest of the suite.
-pub fn check_retraining(
-    root: &Section,
-    explainers: &[Read<Contender>],
-    metrics: &[Read<MetricTable>],
-    models: &[Read<ModelTable>],
-) {
-    let retraining = metrics.iter().filter_map(|row| Some((row, row.value.as_ref()?)));
-    let retraining: Vec<_> = retraining.filter(|(_, table)| table.metric.method.removal().is_some()).collect();
-    if let (true, Some(seeds)) = (retraining.is_empty() && !metrics.is_empty(), root.section("seeds")) {
-        super::seeds::unused(&seeds, "retrain");
-    }
-    for (metric, table) in retraining {
-        if table.images.target == Target::Label {
-            let message = format!("metric `{}` cannot explain the labelled class", metric.label);
-            let expected =
-                "the class that the original network predicts, for training and test images alike".to_string();
-            let help = "take out `target = \"label\"`: a map of the label writes the answer into the test images; \
-                        the control `label-leak` shows what that does";
-            let section = metric.section.section("images").or_else(|| root.section("images"));
-            section.as_ref().unwrap_or(&metric.section).mistake("target", message, Some(expected), Some(help.into()));
-        }
-        let known = explainers.iter().any(|row| row.value.as_ref().is_none_or(super::is_random));
-        if !known && !explainers.is_empty() {
-            let message =
-                format!("metric `{}` measures from the curve of `random`, which is not in the suite", metric.label);
-            let help = "add an explainer: `[[explainer]]` with `use = \"random\"`".to_string();
-            metric.section.mistake("use", message, None, Some(help));
-        }
-        for model in table.models.iter().map(|index| &models[*index]) {
-            if model.value.as_ref().is_some_and(|value| matches!(value.origin, Origin::File(_))) {
-                let message =
-                    format!("metric `{}` trains anew, and `{}` is loaded from a file", metric.label, model.label);
-                let help = "give the model a recipe, `train = { .. }`, or narrow the metric with `models = [..]`";
-                model.section.mistake(source(model), message, None, Some(help.to_string()));
-            }
-        }
-    }
-}
-
 /// The key that names the file which the weights come from.
 fn source(model: &Read<ModelTable>) -> &'static str {
     if model.section.has("file") { "file" } else { "weights" }
@@ -146,15 +107,74 @@ pub fn check_recipes(models: &[Read<ModelTable>], metrics: &[Read<MetricTable>])
     let loaded =
         |index: &&usize| models[**index].value.as_ref().is_some_and(|table| matches!(table.origin, Origin::File(_)));
     for (metric, table) in metrics.iter().filter_map(|row| Some((row, row.value.as_ref()?))) {
-        let needs = table.metric.method.needs(&Known::default());
-        let trains =
-            |need: &Need| !matches!(need, Need::Model(of) | Need::Attributions(of) if *of == ModelRef::Original);
+        let known = Known { repetitions: vec![0], ..Known::default() };
+        let needs = table.metric.method.needs(&known);
+        let trains = |need: &Need| {
+            matches!(need, Need::Model(of) | Need::Attributions(of) if *of != ModelRef::Original)
+                || matches!(need, Need::Retrained(_))
+        };
         for model in table.models.iter().filter(loaded).filter(|_| needs.iter().any(trains)) {
             let label = &models[*model].label;
             let message =
                 format!("metric `{}` needs other trainings of the recipe, and model `{label}` is loaded", metric.label);
             let help = "give the model a `train` table, or narrow the metric with `models = [..]`".to_string();
             metric.section.mistake("use", message, None, Some(help));
+        }
+    }
+}
+
+/// An explainer that looks inside is only for networks that have what it looks for.
+pub fn check_inside(
+    networks: &[Network],
+    models: &[Read<ModelTable>],
+    explainers: &[Read<Contender>],
+    metrics: &[Read<MetricTable>],
+) {
+    for (index, explainer) in explainers.iter().enumerate() {
+        let Some(contender) = &explainer.value else { continue };
+        let mut said = Vec::new();
+        for network in networks {
+            let tables = metrics.iter().filter_map(|metric| metric.value.as_ref());
+            let explained = tables.into_iter().any(|table| table.names(network.dataset, network.model, index));
+            // Of several datasets, one is enough.
+            if !explained || said.contains(&network.model) {
+                continue;
+            }
+            if let Err(misfit) = contender.chosen.method.check(&network.graph) {
+                said.push(network.model);
+                let message = format!("{} model `{}`", misfit.message, models[network.model].label);
+                let Some((key, tables)) = misfit.keys.split_last() else { continue };
+                let section = tables
+                    .iter()
+                    .fold(explainer.section.clone(), |section, key| section.section(key).unwrap_or(section));
+                section.mistake(key, message, misfit.expected, misfit.help);
+            }
+        }
+    }
+}
+
+/// What metrics that ask for further maps ask of networks and explainers.
+pub fn check_maps(root: &Section, networks: &[Network], explainers: &[Read<Contender>], metrics: &[Read<MetricTable>]) {
+    let tables = || metrics.iter().filter_map(|row| Some((row, row.value.as_ref()?)));
+    let draws = metrics.iter().any(|row| row.value.as_ref().is_none_or(|table| table.metric.method.draws()));
+    if let (false, false, Some(seeds)) = (draws, metrics.is_empty(), root.section("seeds")) {
+        super::seeds::unused(&seeds, "draw");
+    }
+    for (metric, table) in tables() {
+        let looks =
+            |network: &&Network| table.datasets.contains(&network.dataset) && table.models.contains(&network.model);
+        let unfit = networks.iter().filter(looks).find_map(|network| table.metric.method.unfit(&network.graph));
+        if let Some(Unfit { key, message, expected, help }) = unfit {
+            metric.section.mistake(key, message, expected, help);
+        }
+        if let Some(beside) = table.metric.method.beside()
+            && !explainers.iter().any(|row| row.label == beside)
+        {
+            let labels = || explainers.iter().map(|row| row.label.as_str());
+            let expected = format!("labels of this suite: {}", labels().collect::<Vec<_>>().join(", "));
+            let help = suggest(beside, labels()).map(|near| format!("did you mean `{near}`?"));
+            let message = format!("`with` names `{beside}`, which is not in the suite");
+            metric.section.mistake("with", message, Some(expected), help);
         }
     }
 }

@@ -8,14 +8,16 @@ use crate::catalogue::Chosen;
 use crate::config::Settings;
 use crate::datasets::{Described, Source};
 use crate::error::{Error, Result};
-use crate::explainers::Contender;
+use crate::explainers::{Contender, Unit};
 use crate::metrics::Metric;
 use crate::model::Graph;
 use crate::model::train::Recipe;
+use crate::need::Known;
 use crate::stats::Population;
 use crate::transforms::Transform;
 
 mod check;
+mod check_retraining;
 mod images;
 mod narrow;
 mod read;
@@ -53,6 +55,8 @@ pub struct Suite {
     pub model_seeds: Vec<u64>,
     /// The repetitions of every training on modified data.
     pub repetitions: Vec<u64>,
+    /// The draws of everything random beside training.
+    pub draws: Vec<u64>,
     /// At most so many images of each split are ranked and trained on anew: a quick look.
     pub limit: Option<usize>,
     pub over: Population,
@@ -137,9 +141,11 @@ impl Suite {
         self.limit.unwrap_or(all).min(all)
     }
 
-    /// The explainer whose retrained accuracy others are held against: noise that is fixed for each image.
-    pub fn random(&self) -> Result<usize> {
-        let found = self.explainers.iter().position(|row| is_random(&row.value));
+    /// The explainer whose retrained accuracy others are held against: noise that is fixed for each image, of single elements
+    /// where those are ranked (of one channel, either will do).
+    pub fn random(&self, elements: bool) -> Result<usize> {
+        let found = self.explainers.iter().position(|row| is_random(&row.value, elements));
+        let found = found.or_else(|| self.explainers.iter().position(|row| is_random(&row.value, !elements)));
         found.ok_or_else(|| Error::new("the suite has no explainer `random`"))
     }
 
@@ -166,13 +172,30 @@ impl Suite {
         warnings
     }
 
+    /// The explainer of this label.
+    pub fn explainer(&self, label: &str) -> Result<usize> {
+        let found = self.explainers.iter().position(|row| row.label == label);
+        found.ok_or_else(|| Error::new(format!("the suite has no explainer `{label}`")))
+    }
+
+    /// What metrics know of a row before any of its cells is there.
+    pub fn known(&self, dataset: usize, model: usize) -> Known {
+        Known {
+            repetitions: self.repetitions.clone(),
+            draws: self.draws.clone(),
+            graph: self.network(dataset, model).map(|network| network.graph.clone()),
+            ..Known::default()
+        }
+    }
+
     /// The network of a dataset and a model.
     pub fn network(&self, dataset: usize, model: usize) -> Option<&Network> {
         self.networks.iter().find(|network| network.dataset == dataset && network.model == model)
     }
 }
 
-/// Whether a contender is noise that is fixed for each image.
-fn is_random(contender: &Contender) -> bool {
-    contender.chosen.entry == "random" && !contender.chosen.method.redrawn()
+/// Whether a contender is noise that is fixed for each image, of elements or of pixels.
+fn is_random(contender: &Contender, elements: bool) -> bool {
+    let method = &contender.chosen.method;
+    contender.chosen.entry == "random" && !method.redrawn() && (method.unit() == Unit::Element) == elements
 }

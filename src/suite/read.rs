@@ -47,10 +47,12 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
 
     super::check::check(&datasets, &explainers, &metrics);
     super::check::check_asked(&datasets, &explainers, &metrics);
-    super::check::check_retraining(root, &explainers, &metrics, &models);
+    super::check_retraining::check(root, &datasets, &explainers, &metrics);
     super::check::check_population(over, &models);
     super::check::check_weights(&networks, &models);
+    super::check::check_inside(&networks, &models, &explainers, &metrics);
     super::check::check_recipes(&models, &metrics);
+    super::check::check_maps(root, &networks, &explainers, &metrics);
     let mut metrics = labelled(metrics)?;
     metrics.extend(cost(&metrics));
     Some(Suite {
@@ -60,6 +62,7 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
         seed,
         model_seeds: seeds.model,
         repetitions: seeds.retrain,
+        draws: seeds.draw,
         limit: None,
         over,
         alpha,

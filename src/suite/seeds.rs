@@ -12,6 +12,9 @@ enum Seeds {
 /// More trainings than this of one model are a slip of the pen.
 const MOST: u64 = 10_000;
 
+/// Beyond lie the seeds that no suite can name: those of siblings.
+const LARGEST: u64 = 1 << 32;
+
 impl Value for Seeds {
     const EXPECTED: &'static str = "a number of trainings from 1 to 10000, or a list of different seeds";
 
@@ -42,7 +45,8 @@ impl Seeds {
                 let mut different = seeds.clone();
                 different.sort_unstable();
                 different.dedup();
-                !seeds.is_empty() && different.len() == seeds.len() && seeds.len() as u64 <= MOST
+                let small = seeds.iter().all(|seed| *seed < LARGEST);
+                !seeds.is_empty() && different.len() == seeds.len() && seeds.len() as u64 <= MOST && small
             }
         }
     }
@@ -52,19 +56,23 @@ impl Seeds {
 pub struct Levels {
     pub model: Vec<u64>,
     pub retrain: Vec<u64>,
+    pub draw: Vec<u64>,
 }
 
-/// Reads `seeds = { model = 3, retrain = 2 }` of the suite `root`.
+/// Draws of layers, where the suite does not say how many: they are the units of an interval.
+const DRAWS: u64 = 10;
+
+/// Reads `seeds = { model = 3, retrain = 2, draw = 10 }` of the suite `root`.
 pub fn read(root: &Section) -> Levels {
-    let Some(section) = root.section("seeds") else { return Levels { model: vec![0], retrain: vec![0] } };
-    let seeds = |level| match section.get_if(level, Seeds::Count(1), Seeds::fit, Seeds::EXPECTED) {
+    let Some(section) = root.section("seeds") else {
+        return Levels { model: vec![0], retrain: vec![0], draw: (0..DRAWS).collect() };
+    };
+    let seeds = |level, count| match section.get_if(level, Seeds::Count(count), Seeds::fit, Seeds::EXPECTED) {
         Seeds::Count(count) => (0..count).collect(),
         Seeds::List(seeds) => seeds,
     };
-    let levels = Levels { model: seeds("model"), retrain: seeds("retrain") };
-    for level in ["flip", "draw"] {
-        unused(&section, level);
-    }
+    let levels = Levels { model: seeds("model", 1), retrain: seeds("retrain", 1), draw: seeds("draw", DRAWS) };
+    unused(&section, "flip");
     section.finish();
     levels
 }

@@ -44,6 +44,8 @@ impl Trainings {
         // Less than the smallest effect that ROAR speaks of, as surely as these trainings can say.
         let verdict = match (low > 0.0, self.large && high - low <= 0.04 && high < 0.01) {
             (true, _) => "holds",
+            // Where nothing is left of any image, nobody is below anybody.
+            _ if gaps.iter().all(|gap| *gap == 0.0) => "equal in every training",
             (false, true) => "absent",
             (false, false) => "undecided",
         };

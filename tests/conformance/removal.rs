@@ -56,7 +56,8 @@ fn plain<'a>(model: &'a Model, statistics: &'a Statistics, x: Tensor) -> Scene<'
 fn elements<'a>(scene: Scene<'a>, attribution: &Tensor) -> Given<'a> {
     let cost = Cost { examples: scene.len(), together: 1, ..Cost::default() };
     let attribution = attribution.shallow_clone();
-    Given { scene, attribution, unit: Unit::Element, map: Default::default(), cost, others: Vec::new() }
+    let beside = Default::default();
+    Given { scene, attribution, unit: Unit::Element, map: Default::default(), cost, others: Vec::new(), beside }
 }
 
 fn imputer(name: &str) -> Arc<dyn Imputer> {

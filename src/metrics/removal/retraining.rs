@@ -14,6 +14,8 @@ use crate::need::{Known, Modified, Need, Ranked, Retraining, Share};
 
 /// What is taken away from every image before a network is trained anew.
 pub struct Removal {
+    /// Shares of the features, ascending, in (0, 1).
+    pub fractions: Vec<f64>,
     pub ranking: Ranking,
     /// In the place of that of the explainers' maps.
     pub sign: Option<Sign>,
@@ -29,6 +31,9 @@ impl Removal {
     pub const SOURCE: &str = concat!(include_str!("retraining.rs"), include_str!("features.rs"));
 
     fn read(section: &Section, keep: bool) -> Option<Self> {
+        let usual = vec![0.1, 0.3, 0.5, 0.7, 0.9];
+        let expected = "numbers above 0 and below 1, ascending";
+        let fractions = section.get_if("fractions", usual, |given| ascending(given), expected);
         let ranking = Ranking::read(section);
         let signs = [
             ("map", None),
@@ -40,13 +45,18 @@ impl Removal {
         let sign = section.choice("sign", "map", &signs);
         let imputer = crate::imputers::choose(section, "imputer", "mean");
         let train_only = section.choice("splits", "both", &[("both", false), ("train", true)]);
-        Some(Self { ranking, sign, imputer: imputer?, keep, train_only })
+        Some(Self { fractions, ranking, sign, imputer: imputer?, keep, train_only })
+    }
+
+    /// How many of an image's features a share of them is: the nearest number.
+    pub fn top(share: f64, features: usize) -> usize {
+        (share * features as f64).round() as usize
     }
 
     /// Which pixels of images [B, C, H, W] are replaced, bool [B, 1 or C, H, W], where the top `share` of the features is
     /// removed or kept; `places` [B, D] is each feature's place in the ranking, from 0 at the top.
     pub fn removed(&self, places: &Tensor, share: f64, shape: &[i64]) -> Result<Tensor> {
-        let top = (share * places.size()[1] as f64).round() as i64;
+        let top = Self::top(share, places.size()[1] as usize) as i64;
         let gone = if self.keep { places.f_ge(top)? } else { places.f_lt(top)? };
         self.ranking.feature.spread(&gone, shape)
     }
@@ -66,8 +76,6 @@ enum Outcome {
 
 /// Networks trained anew on what is left of images: the parameters of both metrics.
 pub struct Retrain {
-    /// Ascending, in (0, 1).
-    fractions: Vec<f64>,
     pub removal: Removal,
     outcome: Outcome,
     /// Whether networks are trained on the masks alone, too.
@@ -78,16 +86,13 @@ pub struct Retrain {
 
 impl Retrain {
     pub fn read(section: &Section, keep: bool) -> Option<Self> {
-        let usual = vec![0.1, 0.3, 0.5, 0.7, 0.9];
-        let expected = "numbers above 0 and below 1, ascending";
-        let fractions = section.get_if("fractions", usual, |given| ascending(given), expected);
         let removal = Removal::read(section, keep);
         let words = [("accuracy", Outcome::Accuracy), ("probability", Outcome::Probability)];
         let outcome = section.choice("score", "accuracy", &words);
         let masks = section.get("masks", true);
         let share = |share: &f64| (0.0..=1.0).contains(share);
         let converged = section.get_if("converged", 0.95, share, "a share from 0 to 1");
-        Some(Self { fractions, removal: removal?, outcome, masks, converged })
+        Some(Self { removal: removal?, outcome, masks, converged })
     }
 
     pub fn ranks_elements(&self) -> bool {
@@ -105,7 +110,7 @@ impl Retrain {
         for &repetition in &known.repetitions {
             let mut need = |on| needs.push(Need::Retrained(Retraining { on, repetition }));
             need(Modified::Not);
-            for share in self.fractions.iter().map(|fraction| Share::new(*fraction)) {
+            for share in self.removal.fractions.iter().map(|fraction| Share::new(*fraction)) {
                 need(Modified::Images(Ranked::Row, share));
                 need(Modified::Images(Ranked::Random, share));
                 if self.masks {
@@ -133,6 +138,7 @@ impl Retrain {
         }
         measures.push(curve("changed", Direction::None).minor());
         measures.push(curve("train-accuracy", Direction::None).minor());
+        measures.push(Measure::new("unranked", Direction::None, 0.01).minor());
         measures
     }
 
@@ -144,7 +150,7 @@ impl Retrain {
     }
 
     pub fn settle(&self, known: &Known) -> Result<Scores> {
-        let fractions = &self.fractions;
+        let fractions = &self.removal.fractions;
         let whole: Vec<f64> = match self.removal.keep {
             true => fractions.iter().copied().chain([1.0]).collect(),
             false => [0.0].into_iter().chain(fractions.iter().copied()).collect(),
@@ -157,7 +163,7 @@ impl Retrain {
             Some(values) => values.values.extend(row),
             None => measures.push(Values { measure, at: at.to_vec(), values: row.to_vec() }),
         };
-        let (mut unconverged, mut not_finite) = (0, 0);
+        let (mut unconverged, mut not_finite, mut constant) = (0, 0, 0);
         for &repetition in &known.repetitions {
             let seen = Seen { known, repetition, outcome: self.name() };
             let own = seen.each(fractions, |share| Modified::Images(Ranked::Row, share))?;
@@ -171,6 +177,15 @@ impl Retrain {
             let of =
                 |records: &[&Value], key: &str| records.iter().map(|record| number(record, key)).collect::<Vec<_>>();
             let (key, before) = (seen.key(), format!("unretrained_{}", self.name()));
+            // A map that is not finite ranks nothing: what was trained on its order is no result.
+            let flagged = |flag: &str| own.iter().any(|record| record["flags"][flag].as_u64().unwrap_or(0) > 0);
+            let invalid = flagged("not finite");
+            not_finite += usize::from(invalid);
+            constant += usize::from(flagged("constant map"));
+            let of = |records: &[&Value], key: &str| match invalid {
+                true => vec![f64::NAN; records.len()],
+                false => of(records, key),
+            };
             let (curve, level) = (of(&own, &key), of(&random, &key));
             let sign = if self.removal.keep { 1.0 } else { -1.0 };
             let advantage: Vec<f64> = curve.iter().zip(&level).map(|(own, random)| sign * (own - random)).collect();
@@ -186,10 +201,10 @@ impl Retrain {
             let reached = with_intact(of(&own, "train_accuracy"), "train_accuracy");
             let mut ends = own.iter().copied().chain([intact]);
             unconverged += usize::from(ends.any(|record| self.not_converged(record)));
-            not_finite += usize::from(of(&own, "not_finite").iter().any(|images| *images > 0.0));
             push("train-accuracy", &whole, &reached);
+            push("unranked", &[0.0], &[number(own[0], "unranked")]);
         }
-        let flags = [("not converged", unconverged), ("not finite", not_finite)];
+        let flags = [("not converged", unconverged), ("not finite", not_finite), ("constant map", constant)];
         let flags = flags.into_iter().filter(|(_, count)| *count > 0).collect();
         Ok(Scores { unit: ScoredUnit::Repetition, ids: known.repetitions.clone(), measures, flags })
     }
@@ -247,10 +262,10 @@ fn ascending(fractions: &[f64]) -> bool {
     ends.is_some_and(|(first, last)| *first > 0.0 && *last < 1.0) && fractions.is_sorted_by(|a, b| a < b)
 }
 
-/// One image's modified share: how much of its pixels differ from `x` in some channel, the mean over images [B, C, H, W].
+/// How many pixels of images [B, C, H, W] differ from those of `x` in some channel.
 pub fn changed(x: &Tensor, modified: &Tensor) -> Result<f64> {
     let differs = x.f_sub(modified)?.f_abs()?.f_gt(1e-6)?.f_any_dim(1, false)?;
-    Ok(differs.f_to_kind(Kind::Double)?.f_mean(Kind::Double)?.f_double_value(&[])?)
+    Ok(differs.f_sum(Kind::Double)?.f_double_value(&[])?)
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@
 //! `mask-only`, the accuracy of the same recipe trained and tested on nothing but the masks, 1 where a feature was replaced: what
 //! is above chance, the shape of the mask tells, and not what is left of the image; `changed`, the share of the pixels of the
 //! training images that the removal changed at all (black pixels before a black background stay as they are);
-//! `train-accuracy`, that which the trainings reached on their own images.
+//! `train-accuracy`, that which the trainings reached on their own images (of `random` redrawn, on those of the last epoch);
+//! `unranked`, the share of the images of both splits whose maps are constant or not finite, so that their order is noise. A
+//! repetition with maps that are not finite has no values.
 //!
 //! The unit is the repetition: `seeds = { model = M, retrain = R }` are M original networks with R retrainings each. Contenders
 //! share initialisations and the order of examples. With one original network the numbers speak of its maps (`over =
@@ -20,7 +22,7 @@
 //!
 //! # Parameters
 //! - `fractions` ([0.1, 0.3, 0.5, 0.7, 0.9]): shares of the features that are removed, ascending, in (0, 1); their number is
-//!   rounded to the nearest.
+//!   rounded to the nearest, and no two of them may come to the same number, to none or to all.
 //! - `unit` ("pixel"): what is removed at once: "pixel" (all its channels, ranked by the map), "element" (one channel of one
 //!   pixel) or "region" (`region` pixels a side, ranked by the sum of the map in it).
 //! - `region` (4): for `unit = "region"`.
@@ -37,8 +39,8 @@
 //!   as ROAR: every map looks far better than random. It is here as a negative control, and flagged wherever it is shown.
 //!
 //! # Cost
-//! Explanations of all images, and R (1 + 2 F) trainings per network and explainer for F fractions, of which R (1 + F) are
-//! shared by all explainers; F R fewer without `masks`.
+//! Explanations of all images, and R (1 + 3 F) trainings per network and explainer for F fractions, of which R (1 + F) are
+//! shared by all explainers; R F fewer without `masks`.
 //!
 //! # Reference
 //! Hooker, Erhan, Kindermans and Kim, "A Benchmark for Interpretability Methods in Deep Neural Networks", NeurIPS 2019. Masks
@@ -80,10 +82,6 @@ impl Metric for Retraining {
 
     fn removal(&self) -> Option<&Removal> {
         Some(&self.0.removal)
-    }
-
-    fn retrains(&self) -> bool {
-        true
     }
 
     fn ranks_elements(&self) -> bool {

@@ -1,15 +1,17 @@
-//! The operations of a graph: what each is and takes ([`Op`]), what it computes ([`apply`]) and the shape of what it
-//! gives ([`shape`]).
+//! The operations of a graph: what each is and takes ([`Op`]), what it computes ([`apply`]), the shape of what it gives
+//! ([`shape`]) and where a pool found its maxima ([`winners`]).
 
 mod apply;
 pub mod aten;
 mod aten_apply;
 pub mod batched;
 mod shape;
+mod winners;
 
 pub use apply::apply;
 pub use aten::Aten;
 pub use shape::shape;
+pub use winners::winners;
 
 use crate::noise::Noise;
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Collected;
 use crate::plan::CellId;
 use crate::report::{Contender, Role};
+use crate::suite::SplitName;
 
 impl Collected<'_> {
     pub fn caption(
@@ -54,8 +55,10 @@ impl Collected<'_> {
                 continue;
             }
             let words = if table.metric.method.retrains() {
-                let described = &self.suite.datasets[place.0].value.described;
-                format!("all {} training and {} test images", described.train, described.test)
+                let [train, test] =
+                    [SplitName::Train, SplitName::Test].map(|split| self.suite.retrained(place.0, split));
+                let all = if self.suite.limit.is_none() { "all " } else { "only " };
+                format!("{all}{train} training and {test} test images")
             } else {
                 format!("{} {}", self.counts(place, m), table.images.shown())
             };
@@ -77,8 +80,12 @@ impl Collected<'_> {
     /// How many images a metric saw of a network.
     fn counts(&self, place: (usize, usize), m: usize) -> String {
         let contents = self.scores.iter().filter(|(at, _)| (at.0, at.1, at.3) == (place.0, place.1, m));
-        let ids = contents.flat_map(|(_, contents)| contents).filter_map(|content| content.arrays.get("ids"));
-        let counts: BTreeSet<usize> = ids.map(|ids| ids.shape[0]).collect();
+        // What is scored by repetition says how many images stand behind each.
+        let counts = contents.flat_map(|(_, contents)| contents).filter_map(|content| {
+            let ids = content.arrays.get("ids")?.shape[0];
+            Some(content.record["images"].as_u64().map_or(ids, |images| images as usize))
+        });
+        let counts: BTreeSet<usize> = counts.collect();
         match (counts.first(), counts.last()) {
             (Some(low), Some(high)) if low < high => format!("{low} to {high}"),
             (Some(low), _) => low.to_string(),

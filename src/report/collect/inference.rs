@@ -50,7 +50,12 @@ impl Collected<'_> {
         let unit = contents.filter_map(|content| content.record["unit"].as_str()).next();
         // Before the first score it says so itself.
         let retrained = self.suite.metrics[m].value.metric.method.retrains();
-        if unit.map_or(retrained, |unit| unit == "repetition") { "retrainings" } else { "images" }
+        let drawn = self.suite.metrics[m].value.metric.method.draws();
+        match unit.map_or(retrained || drawn, |unit| unit == "repetition") {
+            true if retrained => "retrainings",
+            true => "draws",
+            false => "images",
+        }
     }
 
     fn over_trainings(&self) -> String {

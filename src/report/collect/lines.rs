@@ -25,9 +25,13 @@ fn chance(group: &Group, metric: &str, measure: &str) -> f64 {
     mean(&points)
 }
 
-/// The mean over the contenders of where their curves begin; undefined where they begin after a change.
+/// The mean over the contenders of the end of their curves where nothing was changed; undefined where there is none.
 fn unmodified(group: &Group, column: usize) -> f64 {
     let firsts = group.contenders.iter().filter_map(|contender| match &contender.cells[column] {
+        // Of what is kept, everything is.
+        Cell::Curve(points) if group.measures[column].axis == "fraction kept" => {
+            points.last().filter(|point| point.at == 1.0)
+        }
         Cell::Curve(points) => points.first().filter(|point| point.at == 0.0),
         _ => None,
     });
@@ -53,6 +57,18 @@ mod tests {
         // All curves of the sample begin at 1; an area has no beginning.
         assert_eq!(lines(&[Line::Unmodified], 1), [("unmodified".to_string(), 1.0)]);
         assert!(lines(&[Line::Unmodified], 0).is_empty());
+        // What is kept ends with everything.
+        let mut kept = group.clone();
+        kept.measures[1].axis = "fraction kept".to_string();
+        let measure = Measure::new("curve", Direction::Higher, 0.0).against(&[Line::Unmodified]);
+        let ends = kept.contenders.iter().map(|contender| match &contender.cells[1] {
+            Cell::Curve(points) => points.last().unwrap().estimate.point,
+            _ => f64::NAN,
+        });
+        assert_eq!(
+            reference_lines(&kept, 1, &measure, 4),
+            [("unmodified".to_string(), mean(&ends.collect::<Vec<_>>()))]
+        );
         // The hits: (0.9 + 0.8 + 0.1 + 0.5) / 4.
         let hits = lines(&[Line::ChanceMeasure("hits")], 2);
         assert!((hits[0].1 - 0.575).abs() < 1e-12, "{hits:?}");

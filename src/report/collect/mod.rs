@@ -118,7 +118,7 @@ impl Collected<'_> {
             dataset: self.suite.datasets[place.0].label.clone(),
             model: self.suite.models[place.1].label.clone(),
             caption: self.caption(place, trained, &contenders, failed),
-            measures: columns.iter().map(|(m, measure)| self.measure(*m, measure)).collect(),
+            measures: columns.iter().map(|(m, measure)| self.measure(*m, measure, place)).collect(),
             contenders,
         };
         let classes = self.suite.datasets[place.0].value.described.classes.len();
@@ -129,7 +129,7 @@ impl Collected<'_> {
         group
     }
 
-    fn measure(&self, m: usize, measure: &crate::metrics::Measure) -> Measure {
+    fn measure(&self, m: usize, measure: &crate::metrics::Measure, place: (usize, usize)) -> Measure {
         Measure {
             family: self.suite.metrics[m].value.metric.method.family(),
             metric: self.suite.metrics[m].label.clone(),
@@ -144,7 +144,7 @@ impl Collected<'_> {
             inference: self.inference_of(m),
             units: self.units(m).to_string(),
             warning: self.suite.warning(m),
-            axis: measure.axis.unwrap_or_default().to_string(),
+            axis: measure.axis.map_or_else(String::new, |axis| notes::axis(self.suite, m, place, axis)),
             reference_lines: Vec::new(),
         }
     }
@@ -193,8 +193,12 @@ impl Collected<'_> {
             if self.is_variant(m) {
                 continue;
             }
-            let ids = contents.iter().filter_map(|content| content.arrays.get("ids"));
-            let of = ids.map(|ids| ids.shape[0]).sum();
+            // A repetition has a row for each image.
+            let rows = |content: &Content| {
+                let ids = content.arrays.get("ids").map_or(0, |ids| ids.shape[0]);
+                content.record["rows"].as_u64().map_or(ids, |rows| rows as usize)
+            };
+            let of = contents.iter().map(rows).sum();
             let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
             for (reason, count) in contents.iter().filter_map(|content| content.record["flags"].as_object()).flatten() {
                 *counts.entry(reason).or_default() += count.as_u64().unwrap_or(0) as usize;

@@ -16,28 +16,39 @@ use super::judge::FEW;
 pub fn networks(suite: &Suite, plan: &Plan, store: &Store) -> Result<Networks> {
     let mut rows = Vec::new();
     for network in &suite.networks {
-        let (mut planned, mut trainings) = (false, Vec::new());
-        for seed in &suite.model_seeds {
-            let cell = plan.cells.iter().find(|cell| match &cell.task {
-                Task::Train(train) => {
-                    (train.dataset, train.model, train.seed) == (network.dataset, network.model, *seed)
-                        && train.data == DataRef::Stated
-                }
-                _ => false,
+        // By what they learnt: the data as stated, then what metrics asked for.
+        let mut learnt: Vec<(&str, Vec<Training>)> = Vec::new();
+        for cell in &plan.cells {
+            let Task::Train(train) = &cell.task else { continue };
+            let own = suite.model_seeds.contains(&train.seed);
+            let Some(from) = learnt_from(train.data, own) else { continue };
+            if (train.dataset, train.model) != (network.dataset, network.model) {
+                continue;
+            }
+            let place = learnt.iter().position(|(held, _)| *held == from).unwrap_or_else(|| {
+                learnt.push((from, Vec::new()));
+                learnt.len() - 1
             });
-            planned |= cell.is_some();
-            if let Some(cell) = cell
-                && let Some(record) = store.record(cell.id)?
-            {
-                trainings.push(training(*seed, &record));
+            if let Some(record) = store.record(cell.id)? {
+                learnt[place].1.push(training(train.seed, &record));
             }
         }
-        if planned {
-            let labels = (suite.datasets[network.dataset].label.as_str(), suite.models[network.model].label.as_str());
-            rows.push(row(suite, labels, trainings));
+        for (from, trainings) in learnt {
+            let dataset = format!("{}{from}", suite.datasets[network.dataset].label);
+            rows.push(row(suite, (&dataset, &suite.models[network.model].label), trainings));
         }
     }
     Ok(Networks { caption: caption(suite), rows })
+}
+
+/// What follows the dataset's name in the table; `None` for networks that are of no interest by themselves.
+fn learnt_from(data: DataRef, own: bool) -> Option<&'static str> {
+    match data {
+        DataRef::Stated if own => Some(""),
+        DataRef::Counterpart => Some(", counterpart"),
+        DataRef::PermutedLabels(_) => Some(", permuted labels"),
+        DataRef::Stated | DataRef::Nothing => None,
+    }
 }
 
 fn training(seed: u64, record: &Value) -> Training {

@@ -51,7 +51,46 @@ pub fn notes(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<CellId
         let all = plan.goals.len();
         format!("{missing} of {all} results are missing; the numbers that they belong to are made of the others")
     });
-    suite.warnings().into_iter().chain(explainers).chain(metrics).chain(data).chain(missing).chain(failures).collect()
+    let said = suite.warnings().into_iter().chain(explainers).chain(metrics).chain(draws(suite)).chain(legends(suite));
+    said.chain(data).chain(missing).chain(failures).collect()
+}
+
+/// An axis with the names of its points, where they are few enough to read.
+pub fn axis(suite: &Suite, metric: usize, place: (usize, usize), axis: &str) -> String {
+    let points = points(suite, metric, place);
+    let text = format!("{axis}: {}", points.join(", "));
+    if points.is_empty() || text.chars().count() > 90 { axis.to_string() } else { text }
+}
+
+/// The names of the points of a metric's curves on a network.
+fn points(suite: &Suite, metric: usize, (dataset, model): (usize, usize)) -> Vec<String> {
+    let method = &suite.metrics[metric].value.metric.method;
+    suite.network(dataset, model).map_or_else(Vec::new, |network| method.points(&network.graph))
+}
+
+/// What the points of curves are, once for each network and metric: "randomization on mnist/lenet: 1 = fc2, 2 = fc1".
+fn legends(suite: &Suite) -> Vec<String> {
+    let mut legends: Vec<String> = Vec::new();
+    for (m, metric) in suite.metrics.iter().enumerate() {
+        let table = &metric.value;
+        let looks = |d: usize, m: usize| table.datasets.contains(&d) && table.models.contains(&m);
+        for network in suite.networks.iter().filter(|network| looks(network.dataset, network.model)) {
+            let points = points(suite, m, (network.dataset, network.model)).into_iter().enumerate();
+            let points: Vec<String> = points.map(|(at, name)| format!("{} = {name}", at + 1)).collect();
+            let on = format!("{}/{}", suite.datasets[network.dataset].label, suite.models[network.model].label);
+            if !points.is_empty() {
+                legends.push(format!("{}, points on {on}: {}", metric.label, points.join(", ")));
+            }
+        }
+    }
+    legends
+}
+
+/// How often what is random beside training is drawn, where some metric draws.
+fn draws(suite: &Suite) -> Option<String> {
+    let drawing = suite.metrics.iter().filter(|metric| metric.value.metric.method.draws());
+    let drawing: Vec<&str> = drawing.map(|metric| metric.label.as_str()).collect();
+    (!drawing.is_empty()).then(|| format!("layers are drawn anew {} times: {}", suite.draws.len(), drawing.join(", ")))
 }
 
 /// The keys of a sweep's part of a label, such as "[imputer=blur,unit=pixel]".

@@ -41,6 +41,12 @@ impl Axis {
         finer.find(|ticks| ticks.len() > 1).unwrap_or_else(|| self.divided(20))
     }
 
+    /// The same where only whole numbers mean something, such as epochs.
+    pub fn whole_ticks(&self, count: usize) -> Vec<(f64, String)> {
+        let whole = self.ticks(count).into_iter().filter(|(value, _)| value.fract() == 0.0);
+        whole.map(|(value, _)| (value, format!("{value:.0}"))).collect()
+    }
+
     fn divided(&self, count: usize) -> Vec<(f64, String)> {
         let rough = (self.high - self.low) / count as f64;
         let unit = 10f64.powf(rough.log10().floor());
@@ -69,6 +75,13 @@ mod tests {
 
     fn texts(low: f64, high: f64, count: usize) -> Vec<String> {
         Axis { low, high, from: 0.0, to: 1.0 }.ticks(count).into_iter().map(|(_, text)| text).collect()
+    }
+
+    #[test]
+    fn nothing_happens_between_epochs() {
+        let axis = Axis { low: 0.9, high: 15.1, from: 0.0, to: 1.0 };
+        let texts: Vec<String> = axis.whole_ticks(6).into_iter().map(|(_, text)| text).collect();
+        assert_eq!(texts, ["5", "10", "15"]);
     }
 
     #[test]

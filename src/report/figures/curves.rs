@@ -133,7 +133,8 @@ impl Plot<'_> {
             canvas.line((x.from, place), (x.to, place), Stroke::solid(GRID, 0.6));
             canvas.text((x.from - 4.0, place + 0.35 * TEXT), TEXT, Anchor::Right, INK, text);
         }
-        for (value, text) in x.ticks(6) {
+        let counts = self.axis == "epoch";
+        for (value, text) in if counts { x.whole_ticks(6) } else { x.ticks(6) } {
             let place = x.place(value);
             canvas.line((place, y.from), (place, y.from + 3.0), Stroke::solid(INK, 0.6));
             canvas.text((place, y.from + 12.0), TEXT, Anchor::Center, INK, &text);

@@ -10,10 +10,11 @@ use super::data::Loaded;
 use super::{Context, arrays};
 use crate::datasets::{Split, Truth};
 use crate::error::{Error, Result};
-use crate::explainers::{Attribution, Evidence, Explainer, Scene};
+use crate::explainers::{Attribution, Evidence, Explainer, Scene, pieces};
 use crate::imputers::Statistics;
 use crate::metrics::Cost;
 use crate::model::Model;
+use crate::need::Class;
 use crate::plan::{BLOCK, Explain};
 use crate::store::Content;
 use crate::suite::{Images, SplitName, Target};
@@ -23,8 +24,17 @@ pub fn perform(context: &Context, task: &Explain, trained: &Content, sampled: &C
     let loaded = context.data.get(&context.suite, &task.network)?;
     let places = block_of(context, &task.images, &loaded, sampled, task.block)?;
     let model = context.model(&task.network, trained)?;
+    let model = match &task.maps.randomized {
+        None => model,
+        Some(randomized) => context.randomized(&model, randomized, task.network.seed)?,
+    };
     let explainer = &context.suite.explainers[task.explainer].value.chosen.method;
-    let scene = scene(context, &model, &loaded, &task.images, &places, sampled)?;
+    let mut scene = scene(context, &model, &loaded, &task.images, &places, sampled)?;
+    if let (Some(randomized), true) = (&task.maps.randomized, explainer.redrawn_by_network()) {
+        let noise = scene.noise.purpose("model-randomization").index(randomized.draw);
+        scene.noise = randomized.modules.iter().fold(noise, |noise, module| noise.purpose(module));
+    }
+    choose_class(&mut scene, task.maps.class)?;
     // What an explainer does not ask for would be copied with every row that it makes of an example.
     let mut scene = Scene { evidence: scene.evidence.filter(|_| explainer.needs_truth()), ..scene };
 
@@ -45,6 +55,37 @@ pub fn perform(context: &Context, task: &Explain, trained: &Content, sampled: &C
         ("places".to_string(), arrays::integers(&places)),
     ]);
     Ok(Content { record: json!({ "cost": cost, "chunk": chunk }), arrays })
+}
+
+/// Lets another class than the row's be explained.
+fn choose_class(scene: &mut Scene, class: Class) -> Result<()> {
+    let target = match class {
+        Class::Row => return Ok(()),
+        Class::Predicted => tch::no_grad(|| {
+            let parts = pieces(scene.len(), scene.chunk).map(|rows| {
+                let x = scene.x.f_narrow(0, rows.start as i64, rows.len() as i64)?;
+                Ok(scene.model.logits(&x)?.f_argmax(1, false)?)
+            });
+            Ok::<_, Error>(Tensor::f_cat(&parts.collect::<Result<Vec<_>>>()?, 0)?)
+        })?,
+        Class::Another => {
+            let classes = tch::no_grad(|| scene.model.logits(&scene.x.f_narrow(0, 0, 1)?))?.size()[1];
+            if classes < 2 {
+                return Err(Error::new("the network has no other class"));
+            }
+            let noise = scene.noise.purpose("another-class");
+            let further = scene.ids.iter().map(|id| 1 + noise.index(*id).below(0, classes as u64 - 1) as i64);
+            let further = Tensor::f_from_slice(&further.collect::<Vec<_>>())?.f_to_device(scene.target.device())?;
+            scene.target.f_add(&further)?.f_remainder(classes)?
+        }
+    };
+    if let Some(evidence) = &mut scene.evidence {
+        // It speaks for the class of the row.
+        let same = Vec::<bool>::try_from(target.f_eq_tensor(&scene.target)?)?;
+        evidence.applies.iter_mut().zip(same).for_each(|(applies, same)| *applies &= same);
+    }
+    scene.target = target;
+    Ok(())
 }
 
 /// Explains, with half the rows at once each time a GPU has no memory left; the scene's chunk is what it came to.

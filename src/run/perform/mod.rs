@@ -18,6 +18,7 @@ use tch::Device;
 
 use crate::datasets::DataFolder;
 use crate::error::{Error, Result};
+use crate::model::randomize::Randomized;
 use crate::model::{self, Memo, Model};
 use crate::noise::Noise;
 use crate::plan::{Cell, CellId, Task, Train};
@@ -71,9 +72,12 @@ impl Context {
                 for block in 0..task.explained.len() {
                     let others = task.others.iter().filter_map(|other| other.explained.get(block));
                     let ids: Vec<CellId> = std::iter::once(&task.explained[block]).chain(others).copied().collect();
-                    match read_all(store, &ids)? {
-                        Ok(blocks) => scoring.add(&blocks)?,
+                    let blocks = match read_all(store, &ids)? {
+                        Ok(blocks) => blocks,
                         Err(missing) => return Ok(Outcome::Missing(missing)),
+                    };
+                    if let Err(missing) = scoring.add(block, &blocks, store)? {
+                        return Ok(Outcome::Missing(missing));
                     }
                 }
                 scoring.finish()?
@@ -113,6 +117,15 @@ impl Context {
             Ok(arrays::tensor(array)?.f_to_device(self.device)?)
         });
         Model::new(graph.clone(), weights.collect::<Result<Vec<_>>>()?)?.remembering(self.memo.clone())
+    }
+}
+
+impl Context {
+    /// What remains of a network that was trained from a row's seed once some of its layers are drawn anew.
+    fn randomized(&self, trained: &Model, randomized: &Randomized, seed: u64) -> Result<Model> {
+        // Rows draw for themselves, so that they stay independent.
+        let noise = self.noise().purpose("model-randomization").index(seed);
+        randomized.apply(trained, &noise)?.remembering(self.memo.clone())
     }
 }
 

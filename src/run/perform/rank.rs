@@ -7,10 +7,11 @@ use serde_json::json;
 use tch::Tensor;
 
 use super::explain::{scene, within_memory};
+use super::retrain::retrained;
 use super::{Context, arrays};
 use crate::error::{Error, Result};
 use crate::explainers::{Map, Role, Scene};
-use crate::metrics::{Cost, Given, Order};
+use crate::metrics::{Beside, Cost, Given, Order};
 use crate::plan::Rank;
 use crate::store::{Array, Content, Data};
 use crate::suite::{Images, Only, Target};
@@ -27,7 +28,14 @@ pub fn perform(context: &Context, task: &Rank, trained: &crate::store::Content) 
     // that does so on purpose is told the label.
     let target = if explainer.role() == Role::Leak { Target::Label } else { Target::Prediction };
     let images = Images { split: task.split, count: usize::MAX, only: Only::All, target };
-    let places: Vec<usize> = task.images.clone().collect();
+    let order = retrained(context, &task.network, loaded.split(task.split), task.split);
+    let places: Vec<usize> = order.into_iter().skip(task.images.start).take(task.images.len()).collect();
+    if places.is_empty() {
+        // Files that could not be read were counted before they were.
+        let shape = vec![0, removal.ranking.count(&loaded.split(task.split).shape())];
+        let places = Array { shape, data: Data::U16(Vec::new()) };
+        return Ok(Content { record: json!({ "flags": {} }), arrays: BTreeMap::from([("places".into(), places)]) });
+    }
     let mut scene = scene(context, &model, &loaded, &images, &places, trained)?;
     scene.evidence = scene.evidence.filter(|_| explainer.needs_truth());
     let attribution = within_memory(explainer.as_ref(), &mut scene)?;
@@ -40,6 +48,7 @@ pub fn perform(context: &Context, task: &Rank, trained: &crate::store::Content) 
         map,
         cost: Cost::default(),
         others: Vec::new(),
+        beside: Beside::default(),
     };
     let ranked = tch::no_grad(|| removal.ranking.rank(&given))?;
     let order = tch::no_grad(|| ranked.order(Order::MostFirst))?;

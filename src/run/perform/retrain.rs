@@ -1,6 +1,8 @@
 //! Retrain cells: a recipe trained anew on modified images. The images are made on the device and never written, and of the
 //! network only what it is worth is kept: there are thousands of them.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use tch::{Kind, Tensor};
 
@@ -17,7 +19,7 @@ use crate::model::evaluate::outcome;
 use crate::model::train::TrainData;
 use crate::need::Modified;
 use crate::noise::Noise;
-use crate::plan::{BLOCK, Retrain};
+use crate::plan::{BLOCK, Retrain, Train};
 use crate::store::Content;
 use crate::suite::{Origin, SplitName};
 
@@ -34,26 +36,31 @@ pub fn perform(context: &Context, task: &Retrain, needs: &[Content], progress: &
     let (original, ranks) = needs.split_first().ok_or_else(|| Error::new("the original network is missing"))?;
     let (train_ranks, test_ranks) = ranks.split_at(task.ranks[0].len());
     let half = |name: SplitName, ranks| {
-        let split = first(loaded.split(name), suite.retrained(row.dataset, name))?;
-        Ok::<_, Error>(Half { context, loaded: &loaded, removal, name, split, ranks })
+        let split = loaded.split(name);
+        let places = retrained(context, row, split, name);
+        Ok::<_, Error>(Half { context, loaded: &loaded, removal, name, split: split.select(&places)?, places, ranks })
     };
     let (learned, judged) = (half(SplitName::Train, train_ranks)?, half(SplitName::Test, test_ranks)?);
     let on = &task.retraining.on;
-    let images = learned.images(on, None)?;
+    let (mut images, changed) = learned.images(on, None)?;
     // The negative control leaves the test images as they are; a network that saw masks alone is judged by masks.
     let leaves = removal.train_only && matches!(on, Modified::Images(..));
     let test_on = if leaves { &Modified::Not } else { on };
-    let test_images = judged.images(test_on, None)?;
+    let (test_images, _) = judged.images(test_on, None)?;
 
     let explainer = task.explainer.map(|explainer| &suite.explainers[explainer].value.chosen.method);
     // An initialisation and an order of its own for every original network and repetition, the same for all contenders.
     let noise = context.noise().purpose("retraining").index(row.seed).index(task.retraining.repetition);
-    let redraw = |epoch: usize| learned.images(on, Some(noise.purpose("removal").index(epoch as u64)));
+    let redraw = |epoch: usize| Ok(learned.images(on, Some(noise.purpose("removal").index(epoch as u64)))?.0);
     let redrawn = explainer.is_some_and(|explainer| explainer.redrawn());
     let (labels, ids) = (learned.split.all_labels(context.device)?, learned.ids());
     let redrawn: Option<&dyn Fn(usize) -> Result<Tensor>> = if redrawn { Some(&redraw) } else { None };
     let data = TrainData { images: &images, labels: &labels, ids: &ids, redrawn };
     let (trained, _) = learn(context, &Lesson { network, recipe, data, noise }, progress)?;
+    if let Some(redraw) = redrawn {
+        // What it reached, it reached on what it saw last.
+        images = redraw(trained.loss.len().saturating_sub(1))?;
+    }
 
     let model = Model::new(network.graph.clone(), trained.weights)?;
     let rows = model.rows_within(context.chunk_bytes);
@@ -67,7 +74,8 @@ pub fn perform(context: &Context, task: &Retrain, needs: &[Content], progress: &
         "train_loss": trained.loss.last(),
         "loss_fell": fell(&trained.loss),
         "steps": trained.steps,
-        "not_finite": ranks.iter().filter_map(|block| block.record["flags"]["not finite"].as_u64()).sum::<u64>(),
+        "flags": flags(ranks),
+        "unranked": unranked(ranks, learned.places.len() + judged.places.len()),
     });
     // What the original network makes of masks says nothing.
     if !matches!(on, Modified::Masks(..)) {
@@ -75,7 +83,7 @@ pub fn perform(context: &Context, task: &Retrain, needs: &[Content], progress: &
         let (accuracy, probability) = outcome(&before, &test_images, &test_labels, rows)?;
         record["unretrained_accuracy"] = json!(accuracy);
         record["unretrained_probability"] = json!(probability);
-        record["changed"] = json!(changed(&learned.split.all_images(Kind::Float, context.device)?, &images)?);
+        record["changed"] = json!(changed);
     }
     Ok(Content { record, arrays: Default::default() })
 }
@@ -88,9 +96,31 @@ fn fell(loss: &[f64]) -> f64 {
     }
 }
 
-/// The images of a split, or as many of them as a quick look takes.
-fn first(split: &Split, count: usize) -> Result<Split> {
-    if count == split.len() { Ok(split.shallow_clone()) } else { split.select(&(0..count).collect::<Vec<_>>()) }
+/// The places of the images of a split that are ranked and trained on: all of them, or for a quick look a seeded sample.
+pub fn retrained(context: &Context, network: &Train, split: &Split, name: SplitName) -> Vec<usize> {
+    let count = context.suite.retrained(network.dataset, name).min(split.len());
+    if context.suite.limit.is_none() {
+        return (0..count).collect();
+    }
+    let mut order = context.noise().purpose("images").permutation(split.len());
+    order.truncate(count);
+    order
+}
+
+/// How often each thing befell a map, over all blocks.
+fn flags(ranks: &[Content]) -> BTreeMap<&str, u64> {
+    let mut flags = BTreeMap::new();
+    for (flag, count) in ranks.iter().filter_map(|block| block.record["flags"].as_object()).flatten() {
+        *flags.entry(flag.as_str()).or_default() += count.as_u64().unwrap_or(0);
+    }
+    flags
+}
+
+/// The share of so many images whose maps rank nothing.
+fn unranked(ranks: &[Content], images: usize) -> f64 {
+    let flags = flags(ranks);
+    let count = |flag| flags.get(flag).copied().unwrap_or(0);
+    (count("constant map") + count("not finite")) as f64 / images.max(1) as f64
 }
 
 /// One split with its rankings, block by block.
@@ -99,21 +129,23 @@ struct Half<'a> {
     loaded: &'a Loaded,
     removal: &'a Removal,
     name: SplitName,
+    /// The images that are ranked and trained on, and their places in the whole split.
     split: Split,
+    places: Vec<usize>,
     ranks: &'a [Content],
 }
 
 impl Half<'_> {
     fn ids(&self) -> Vec<u64> {
-        let places: Vec<usize> = (0..self.split.len()).collect();
-        ids_of(self.name, &places).into_iter().map(|id| id as u64).collect()
+        ids_of(self.name, &self.places).into_iter().map(|id| id as u64).collect()
     }
 
-    /// What the network sees, [N, C, H, W]. With `redrawn`, noise takes the place of the rankings.
-    fn images(&self, on: &Modified, redrawn: Option<Noise>) -> Result<Tensor> {
+    /// What the network sees, [N, C, H, W], and the share of pixels that changed. With `redrawn`, noise takes the place of the
+    /// rankings.
+    fn images(&self, on: &Modified, redrawn: Option<Noise>) -> Result<(Tensor, f64)> {
         let device = self.context.device;
         let (share, masks) = match on {
-            Modified::Not => return self.split.all_images(Kind::Float, device),
+            Modified::Not => return Ok((self.split.all_images(Kind::Float, device)?, 0.0)),
             Modified::Images(_, share) => (share.value(), false),
             Modified::Masks(_, share) => (share.value(), true),
         };
@@ -121,6 +153,7 @@ impl Half<'_> {
         let size = [&[self.split.len() as i64], &shape[..]].concat();
         // Made block by block: only the result is as large as the dataset.
         let images = Tensor::f_empty(&size[..], (Kind::Float, device))?;
+        let mut differ = 0.0;
         for (block, ranks) in self.ranks.iter().enumerate() {
             let mut places = arrays::read_tensor(ranks, "places")?.f_to_device(device)?;
             let start = block * BLOCK;
@@ -138,10 +171,13 @@ impl Half<'_> {
                 let x = self.split.images(&here, Kind::Float, device)?;
                 let statistics = self.loaded.statistics.like(&x);
                 let on = Surroundings { statistics, noise: self.context.noise(), ids };
-                self.removal.without(&x, &removed, &on)?
+                let modified = self.removal.without(&x, &removed, &on)?;
+                differ += changed(&x, &modified)?;
+                modified
             };
             images.f_narrow(0, start as i64, here.len() as i64)?.f_copy_(&modified)?;
         }
-        Ok(images)
+        let pixels = size[0] * shape[1] * shape[2];
+        Ok((images, differ / pixels.max(1) as f64))
     }
 }

@@ -1,5 +1,6 @@
 //! Score cells: a metric's values, block by block, so that memory follows the block and not the sample.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -9,9 +10,9 @@ use super::explain::scene;
 use super::{Context, arrays};
 use crate::error::{Error, Result};
 use crate::explainers::Unit;
-use crate::metrics::{Cost, Given, Other, Scores};
+use crate::metrics::{Beside, Cost, Given, Other, ScoredUnit, Scores};
 use crate::model::Model;
-use crate::need::Known;
+use crate::need::{Maps, Need};
 use crate::plan::{CellId, Score};
 use crate::store::{Array, Content, Data, Store};
 
@@ -40,14 +41,15 @@ impl<'a> Scoring<'a> {
         Ok(Self { context, task, trained, loaded, model, others, blocks: Vec::new(), labels: Vec::new() })
     }
 
-    /// Scores one block: the explanations of the row's own network, then those of the others that were explained.
-    pub fn add(&mut self, blocks: &[Content]) -> Result<()> {
+    /// Scores block number `at`: the explanations of the row's own network, then those of the others that were explained. Further
+    /// maps are read from the store when the metric comes to them; the answer is the first cell of them that is gone, if any.
+    pub fn add(&mut self, at: usize, blocks: &[Content], store: &Store) -> Result<std::result::Result<(), CellId>> {
         let table = &self.context.suite.metrics[self.task.metric].value;
         let explainer = &self.context.suite.explainers[self.task.explainer].value;
         let block = &blocks[0];
         let places = arrays::read_integers(block, "places")?;
         if places.is_empty() {
-            return Ok(());
+            return Ok(Ok(()));
         }
         let mut explained = blocks[1..].iter();
         let mut others = Vec::new();
@@ -70,11 +72,39 @@ impl<'a> Scoring<'a> {
         let unit = if attribution.size()[1] == scene.x.size()[1] { Unit::Element } else { Unit::Pixel };
         let cost: Cost = serde_json::from_value(block.record["cost"].clone())
             .map_err(|error| Error::new(format!("an explanation has no readable cost: {error}")))?;
-        let given = Given { scene, attribution, unit, map: explainer.map, cost, others };
-        self.blocks.push(tch::no_grad(|| table.metric.method.score(&given))?);
+        let missing = Cell::new(None);
+        let read = |maps: &Maps| {
+            let id = self.cell(maps, at)?;
+            let Some(content) = store.get(id)? else {
+                missing.set(Some(id));
+                return Err(Error::new(format!("{id} is gone")));
+            };
+            self.pixel_map(maps, &content)
+        };
+        let beside = Beside { draws: self.context.suite.draws.clone(), read: Some(&read) };
+        let given = Given { scene, attribution, unit, map: explainer.map, cost, others, beside };
+        let scores = tch::no_grad(|| table.metric.method.score(&given));
+        if let Some(missing) = missing.get() {
+            return Ok(Err(missing));
+        }
+        self.blocks.push(scores?);
         let labels = &self.loaded.split(self.task.images.split).labels;
         self.labels.extend(places.iter().map(|place| labels[*place]));
-        Ok(())
+        Ok(Ok(()))
+    }
+
+    /// The cell that holds one block of further maps.
+    fn cell(&self, maps: &Maps, block: usize) -> Result<CellId> {
+        let answer = self.task.answers.iter().find(|(need, _)| matches!(need, Need::Maps(asked) if asked == maps));
+        let id = answer.and_then(|(_, cells)| cells.get(block)).copied();
+        id.ok_or_else(|| Error::new(format!("{maps:?} were not asked for")))
+    }
+
+    /// One number per pixel, float64 [B, H, W], by the reduction of the explainer that made the maps.
+    fn pixel_map(&self, maps: &Maps, content: &Content) -> Result<tch::Tensor> {
+        let by = maps.by.as_deref().map(|label| self.context.suite.explainer(label)).transpose()?;
+        let explainer = &self.context.suite.explainers[by.unwrap_or(self.task.explainer)].value;
+        Ok(explainer.map.reduce(&self.attribution(content)?)?.f_to_kind(tch::Kind::Double)?)
     }
 
     fn attribution(&self, block: &Content) -> Result<tch::Tensor> {
@@ -84,14 +114,20 @@ impl<'a> Scoring<'a> {
     /// All blocks as one record: ids, labels, for each measure an array [units, points], and how often each flag was raised.
     pub fn finish(self) -> Result<Content> {
         let mut content = content(&self.blocks)?;
-        content.arrays.insert("labels".to_string(), arrays::integers(&self.labels));
+        // What is scored by repetition has values of no single image.
+        let by_image = self.blocks.iter().all(|scores| scores.unit != ScoredUnit::Repetition);
+        if by_image {
+            content.arrays.insert("labels".to_string(), arrays::integers(&self.labels));
+        } else {
+            content.record["images"] = json!(self.labels.len());
+        }
         Ok(content)
     }
 }
 
 /// The score of a metric that looks at no image, or the cell that is gone.
 pub fn settle(context: &Context, task: &Score, store: &Store) -> Result<std::result::Result<Content, CellId>> {
-    let mut known = Known { repetitions: context.suite.repetitions.clone(), ..Known::default() };
+    let mut known = context.suite.known(task.network.dataset, task.network.model);
     for (need, cells) in &task.answers {
         let mut records = Vec::with_capacity(cells.len());
         for id in cells {
@@ -109,15 +145,21 @@ pub fn settle(context: &Context, task: &Score, store: &Store) -> Result<std::res
 /// Scores, block by block, as one record with arrays.
 fn content(blocks: &[Scores]) -> Result<Content> {
     let first = blocks.first().ok_or_else(|| Error::new("there is nothing to score"))?;
-    let ids: Vec<i64> = blocks.iter().flat_map(|scores| &scores.ids).map(|id| *id as i64).collect();
+    let rows: Vec<i64> = blocks.iter().flat_map(|scores| &scores.ids).map(|id| *id as i64).collect();
+    let mut ids = rows.clone();
+    if first.unit == ScoredUnit::Repetition {
+        ids.sort_unstable();
+        ids.dedup();
+    }
     let mut arrays = BTreeMap::from([("ids".to_string(), arrays::integers(&ids))]);
     let mut measures: Vec<Value> = Vec::new();
     for (m, measure) in first.measures.iter().enumerate() {
         let values: Vec<f64> = blocks.iter().flat_map(|scores| &scores.measures[m].values).copied().collect();
         let name = measure.measure;
-        if values.len() != ids.len() * measure.at.len() {
-            return Err(Error::new(format!("`{name}` has {} values for {} units", values.len(), ids.len())));
+        if values.len() != rows.len() * measure.at.len() {
+            return Err(Error::new(format!("`{name}` has {} values for {} units", values.len(), rows.len())));
         }
+        let values = if ids.len() < rows.len() { means(&rows, &ids, &values) } else { values };
         let shape = vec![ids.len(), measure.at.len()];
         arrays.insert(format!("values.{name}"), Array { shape, data: Data::F64(values) });
         measures.push(json!({ "name": name, "at": measure.at }));
@@ -126,5 +168,50 @@ fn content(blocks: &[Scores]) -> Result<Content> {
     for (flag, units) in blocks.iter().flat_map(|scores| &scores.flags) {
         *flags.entry(flag).or_default() += units;
     }
-    Ok(Content { record: json!({ "unit": first.unit, "measures": measures, "flags": flags }), arrays })
+    // Flags count rows.
+    let record = json!({ "unit": first.unit, "measures": measures, "flags": flags, "rows": rows.len() });
+    Ok(Content { record, arrays })
+}
+
+/// For each of `ids` the means, point by point, of the numbers among the values of its rows; NaN where there are none.
+fn means(rows: &[i64], ids: &[i64], values: &[f64]) -> Vec<f64> {
+    let points = values.len() / rows.len().max(1);
+    let mut sums = vec![(0.0, 0.0); ids.len() * points];
+    for (row, id) in rows.iter().enumerate() {
+        let Ok(place) = ids.binary_search(id) else { continue };
+        for point in 0..points {
+            let value = values[row * points + point];
+            if value.is_finite() {
+                let (sum, count) = &mut sums[place * points + point];
+                *sum += value;
+                *count += 1.0;
+            }
+        }
+    }
+    sums.into_iter().map(|(sum, count)| sum / count).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Values;
+
+    /// Draws 3 and 1, two images each in two blocks; of draw 1 one value is undefined, of draw 3 both at the second point.
+    #[test]
+    fn a_repetition_is_the_mean_over_its_images() {
+        let block = |ids: [u64; 2], values: [f64; 4]| Scores {
+            unit: ScoredUnit::Repetition,
+            ids: ids.to_vec(),
+            measures: vec![Values { measure: "m", at: vec![1.0, 2.0], values: values.to_vec() }],
+            flags: vec![("undefined", 1)],
+        };
+        let blocks = [block([3, 1], [1.0, f64::NAN, 5.0, 6.0]), block([1, 3], [f64::NAN, 8.0, 2.0, f64::NAN])];
+        let content = content(&blocks).unwrap();
+        let Data::F64(values) = &content.arrays["values.m"].data else { panic!("no numbers") };
+        assert_eq!(content.arrays["values.m"].shape, [2, 2]);
+        assert_eq!(values[..3], [5.0, 7.0, 1.5]);
+        assert!(values[3].is_nan());
+        assert_eq!(content.arrays["ids"].data, Data::I64(vec![1, 3]));
+        assert_eq!((&content.record["rows"], &content.record["flags"]["undefined"]), (&json!(4), &json!(2)));
+    }
 }

@@ -68,7 +68,7 @@ fn pixels_that_were_black_already_are_not_changed() {
     let modified = x.copy();
     let _ = modified.get(0).get(0).get(1).fill_(0.5);
     let _ = modified.get(0).get(1).get(1).get(0).fill_(0.5);
-    assert_eq!(changed(&x, &modified).unwrap(), 0.5);
+    assert_eq!(changed(&x, &modified).unwrap(), 2.0);
 }
 
 /// Repetition 0: random .8 and .6, the map .7 and .2. Repetition 1: equal.
@@ -78,7 +78,7 @@ fn answered(retrain: &Retrain) -> Known {
         let mut put = |on, test: f64, train: f64| {
             let record = json!({
                 "test_accuracy": test, "train_accuracy": train, "unretrained_accuracy": test / 2.0, "changed": 0.25,
-                "not_finite": 0, "loss_fell": if repetition == 0 { 0.1 } else { 0.01 }
+                "flags": {}, "unranked": 0.0, "loss_fell": if repetition == 0 { 0.1 } else { 0.01 }
             });
             known.records.insert(Need::Retrained(Retraining { on, repetition }), vec![record]);
         };
@@ -92,6 +92,19 @@ fn answered(retrain: &Retrain) -> Known {
     }
     assert_eq!(retrain.needs(&known).iter().filter(|need| known.answer(need).is_none()).count(), 0);
     known
+}
+
+/// Noise is not to be told from a result.
+#[test]
+fn maps_that_are_not_finite_have_no_values() {
+    let retrain = read("fractions = [0.5, 0.75]", false);
+    let mut known = answered(&retrain);
+    let need = Need::Retrained(Retraining { on: Modified::Images(Ranked::Row, Share::new(0.75)), repetition: 0 });
+    known.records.get_mut(&need).unwrap()[0]["flags"] = json!({ "not finite": 1 });
+    let scores = retrain.settle(&known).unwrap();
+    let area = &of(&scores, "area").values;
+    assert!(area[0].is_nan() && area[1] == 0.0, "{area:?}");
+    assert!(scores.flags.contains(&("not finite", 1)));
 }
 
 fn of<'a>(scores: &'a Scores, measure: &str) -> &'a Values {
