@@ -48,7 +48,7 @@ fn cascading_randomization_of_lenet_agrees_with_the_reference() {
         map: contender.map,
         cost: Default::default(),
         others: Vec::new(),
-        beside: Beside { draws: known.draws, read: Some(&read) },
+        beside: Beside { draws: known.draws, read: Some(&read), moved: None },
     };
     let scores = metric.score(&given).unwrap();
     assert_eq!(scores.ids, [4; 32]);

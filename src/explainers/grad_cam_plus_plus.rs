@@ -43,6 +43,10 @@ impl Explainer for GradCamPlusPlus {
         Access::Layers
     }
 
+    fn differentiable(&self) -> bool {
+        true
+    }
+
     fn unit(&self) -> Unit {
         Unit::Pixel
     }

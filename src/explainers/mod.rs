@@ -157,6 +157,11 @@ pub trait Explainer: Send + Sync {
         Ok(())
     }
 
+    /// Whether its maps have derivatives with respect to the image, on a scene that asks for them.
+    fn differentiable(&self) -> bool {
+        false
+    }
+
     /// Rows of model input that one example of `shape` [C, H, W] expands to: for chunking, and for the estimate of the cost.
     fn rows(&self, _shape: &[i64]) -> usize {
         1

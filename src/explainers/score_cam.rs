@@ -42,6 +42,10 @@ impl Explainer for ScoreCam {
         Access::Layers
     }
 
+    fn differentiable(&self) -> bool {
+        true
+    }
+
     fn unit(&self) -> Unit {
         Unit::Pixel
     }

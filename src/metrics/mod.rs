@@ -4,16 +4,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
+use crate::attacks::Perturbation;
 use crate::catalogue::{Chosen, Entry};
 use crate::config::Section;
 use crate::error::{Error, Result};
 use crate::explainers::{Map, Scene, Unit};
 use crate::model::randomize::Unfit;
 use crate::model::{Graph, Model, Passes};
-use crate::need::{Known, Maps, ModelRef, Need};
+use crate::need::{Known, Maps, ModelRef, Need, Perturbed};
 
 mod clever_hans;
 mod cost;
+mod fragility;
 mod localization;
 mod randomization;
 mod removal;
@@ -70,6 +72,9 @@ pub struct Measure {
     pub lines: &'static [Line],
     /// Whether it differs from run to run, as seconds do: then it stays out of the files that are compared.
     pub timing: bool,
+    /// Curves of the same metric with a 1 for every unit that counts: a unit that lacks it in the row of any contender is left
+    /// out of all of them, point by point, so that all have the mean of the same units. A number goes by their last points.
+    pub among: &'static [&'static str],
     /// The measure of the same metric whose interval's half-width it is: then it has no values of its own.
     pub half_width_of: Option<&'static str>,
 }
@@ -87,6 +92,7 @@ impl Measure {
             over_classes: false,
             lines: &[],
             timing: false,
+            among: &[],
             half_width_of: None,
         }
     }
@@ -114,6 +120,10 @@ impl Measure {
 
     pub const fn timing(self) -> Self {
         Self { timing: true, ..self }
+    }
+
+    pub const fn among(self, curves: &'static [&'static str]) -> Self {
+        Self { among: curves, ..self }
     }
 
     /// Half the width of the interval of another measure of the same metric, point by point: what difference these units can
@@ -187,7 +197,23 @@ pub struct Beside<'a> {
     pub draws: Vec<u64>,
     /// Answers with one number per pixel, float64 [B, H, W], as the row of the explainer that made them reduces them.
     pub read: Option<&'a ReadMaps<'a>>,
+    pub moved: Option<&'a ReadMoved<'a>>,
 }
+
+/// The block's images moved within a ball, n times each: once for each radius, or for each sample.
+pub struct Moved {
+    /// [B, n, C, H, W]
+    pub x: Tensor,
+    /// One number per pixel, float64 [B, n, H, W].
+    pub maps: Tensor,
+    /// The same when half of the search was done, where there was one.
+    pub half: Option<Tensor>,
+    /// Whether the network says of any candidate, or of the sample, what it says of the image, bool [B, n].
+    pub admitted: Tensor,
+}
+
+/// Finds moved images.
+pub type ReadMoved<'a> = dyn Fn(Perturbed) -> Result<Moved> + 'a;
 
 /// Finds further maps by their name.
 pub type ReadMaps<'a> = dyn Fn(&Maps) -> Result<Tensor> + 'a;
@@ -197,6 +223,12 @@ impl Beside<'_> {
     pub fn maps(&self, maps: &Maps) -> Result<Tensor> {
         let read = self.read.ok_or_else(|| Error::new("no further maps were asked for"))?;
         read(maps)
+    }
+
+    /// The images that were moved to this end.
+    pub fn moved(&self, end: Perturbed) -> Result<Moved> {
+        let read = self.moved.ok_or_else(|| Error::new("no moved images were asked for"))?;
+        read(end)
     }
 }
 
@@ -245,6 +277,8 @@ pub enum Family {
     CleverHans,
     /// Does a map change when the network behind it does?
     Randomization,
+    /// Does a map change when the image does and the prediction does not?
+    Fragility,
     /// What does a map take to make?
     Cost,
 }
@@ -256,6 +290,7 @@ impl Family {
             Self::Localization => "Localization",
             Self::CleverHans => "Clever Hans",
             Self::Randomization => "Randomization",
+            Self::Fragility => "Fragility",
             Self::Cost => "Cost",
         }
     }
@@ -287,6 +322,16 @@ pub trait Metric: Send + Sync {
 
     /// What it takes away from images before it asks for networks that are trained anew on what is left.
     fn removal(&self) -> Option<&Removal> {
+        None
+    }
+
+    /// Whether it asks explainers for the derivative of their maps.
+    fn needs_derivatives(&self) -> bool {
+        false
+    }
+
+    /// How it moves images to this end before it looks at their maps.
+    fn perturbation(&self, _end: Perturbed) -> Option<Perturbation<'_>> {
         None
     }
 
@@ -362,6 +407,9 @@ pub const ALL: &[Entry<dyn Metric>] = &[
     randomization::random_logit::ENTRY,
     randomization::data_randomization::ENTRY,
     randomization::agreement::ENTRY,
+    fragility::white_box_fragility::ENTRY,
+    fragility::black_box_fragility::ENTRY,
+    fragility::sensitivity::ENTRY,
     cost::ENTRY,
 ];
 

@@ -9,6 +9,7 @@ mod memo;
 pub mod ops;
 pub mod randomize;
 pub mod rules;
+mod smooth;
 pub mod table;
 pub mod train;
 pub mod weights;

@@ -12,16 +12,20 @@ use crate::error::Result;
 mod absolute_spearman;
 mod cosine;
 mod hog;
+mod kendall;
 mod nonzero_spearman;
 mod spearman;
 mod ssim;
+mod top_k_overlap;
 
 pub use absolute_spearman::AbsoluteSpearman;
 pub use cosine::Cosine;
 pub use hog::Hog;
+pub use kendall::Kendall;
 pub use nonzero_spearman::NonzeroSpearman;
 pub use spearman::Spearman;
 pub use ssim::Ssim;
+pub use top_k_overlap::{TopKOverlap, count, top};
 
 /// Compares the maps of a batch, image by image.
 pub trait Similarity: Send + Sync {
@@ -30,8 +34,16 @@ pub trait Similarity: Send + Sync {
     fn compare(&self, a: &Tensor, b: &Tensor) -> Result<Tensor>;
 }
 
-pub const ALL: &[Entry<dyn Similarity>] =
-    &[spearman::ENTRY, absolute_spearman::ENTRY, nonzero_spearman::ENTRY, ssim::ENTRY, cosine::ENTRY, hog::ENTRY];
+pub const ALL: &[Entry<dyn Similarity>] = &[
+    spearman::ENTRY,
+    absolute_spearman::ENTRY,
+    nonzero_spearman::ENTRY,
+    kendall::ENTRY,
+    ssim::ENTRY,
+    cosine::ENTRY,
+    top_k_overlap::ENTRY,
+    hog::ENTRY,
+];
 
 /// Reads `key = "spearman"` or `key = { use = ".." }` of `section`.
 pub fn choose(section: &Section, key: &str, default: &str) -> Option<Chosen<dyn Similarity>> {

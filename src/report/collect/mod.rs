@@ -1,5 +1,6 @@
 //! From finished cells to a report: plain arrays in, estimates out. Nothing is computed again.
 
+mod among;
 mod caption;
 mod compare;
 mod gallery;
