@@ -28,8 +28,8 @@ pub trait Victim {
     /// The same on a smooth copy of the network, on the tape.
     fn smooth_maps(&self, x: &Tensor) -> Result<Tensor>;
 
-    /// Whether the network still says of `x` what it said of the images, bool [B].
-    fn admits(&self, x: &Tensor) -> Result<Tensor>;
+    /// Whether the network still says of `x` [n, C, H, W] what it said of the images at `rows` (int64 [n]), bool [n].
+    fn admits(&self, x: &Tensor, rows: &Tensor) -> Result<Tensor>;
 }
 
 /// The images under attack.
@@ -110,9 +110,16 @@ impl Best {
     fn meet(&mut self, x: &Tensor, attack: &dyn Attack, original: &Original, victim: &dyn Victim) -> Result<()> {
         let maps = victim.maps(x)?.f_detach()?;
         let objective = attack.objective(&maps, original)?;
-        let admitted = victim.admits(x)?;
         let better = objective.f_gt_tensor(&self.objective)?.f_logical_or(&self.objective.f_isnan()?)?;
-        let better = better.f_logical_and(&admitted)?.f_logical_and(&objective.f_isfinite()?)?;
+        let better = better.f_logical_and(&objective.f_isfinite()?)?;
+        // Only of what would be taken over does it matter, and of rows of which nothing was admitted yet.
+        let asked = better.f_logical_or(&self.admitted.f_logical_not()?)?.f_nonzero()?.f_squeeze_dim(1)?;
+        let mut admitted = better.f_zeros_like()?;
+        if asked.size()[0] > 0 {
+            let said = victim.admits(&x.f_index_select(0, &asked)?, &asked)?;
+            admitted = admitted.f_index_copy(0, &asked, &said)?;
+        }
+        let better = better.f_logical_and(&admitted)?;
         let rows = |shape: &[i64]| better.f_view(shape);
         self.x = x.f_where_self(&rows(&[-1, 1, 1, 1])?, &self.x)?;
         self.maps = maps.f_where_self(&rows(&[-1, 1, 1])?, &self.maps)?;

@@ -57,6 +57,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "model/train/mod.rs",
     "model/train/optimizer.rs",
     "model/train/recipe.rs",
+    "model/train/robust.rs",
     "model/train/schedule.rs",
     "model/weights.rs",
     "need.rs",

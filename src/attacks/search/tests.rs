@@ -36,7 +36,7 @@ impl Victim for Gradients {
         self.of(&self.model.smoothed(10.0)?, x)
     }
 
-    fn admits(&self, x: &Tensor) -> Result<Tensor> {
+    fn admits(&self, x: &Tensor, _: &Tensor) -> Result<Tensor> {
         Ok(x.f_amax([1, 2, 3].as_slice(), false)?.f_le(self.most)?)
     }
 }

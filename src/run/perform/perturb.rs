@@ -195,13 +195,15 @@ impl Victim for Explained<'_> {
         self.explain(x, smooth, true)
     }
 
-    fn admits(&self, x: &Tensor) -> Result<Tensor> {
+    fn admits(&self, x: &Tensor, rows: &Tensor) -> Result<Tensor> {
         let logits = tch::no_grad(|| self.scene.model.logits(x))?;
-        let same = logits.f_argmax(1, false)?.f_eq_tensor(&self.predicted)?;
+        let predicted = self.predicted.f_index_select(0, rows)?;
+        let same = logits.f_argmax(1, false)?.f_eq_tensor(&predicted)?;
         Ok(match &self.confidence {
             None => same,
             Some((before, margin)) => {
-                let moved = probability(&logits, &self.predicted)?.f_sub(before)?.f_abs()?;
+                let before = before.f_index_select(0, rows)?;
+                let moved = probability(&logits, &predicted)?.f_sub(&before)?.f_abs()?;
                 same.f_logical_and(&moved.f_le(*margin)?)?
             }
         })
