@@ -6,6 +6,7 @@ mod cli;
 mod conformance;
 mod coverage;
 mod exported;
+mod fragility;
 mod mistakes;
 mod mutation;
 mod readme;

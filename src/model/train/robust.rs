@@ -13,7 +13,7 @@
 use tch::{Kind, Reduction, Tensor};
 
 use crate::config::Section;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::noise::Noise;
 
 /// Pixels of 8 bits have so many steps: lengths are given in these.
@@ -54,7 +54,7 @@ impl Robust {
         // Without it, enough to cross the ball: it follows from the others, so no number is its default.
         let step = section.optional_if("step", positive, "a number above 0, in 1/255");
         let step = step.unwrap_or(2.5 * radius / iterations as f64);
-        let mut regularised = |usual| {
+        let regularised = |usual| {
             let weight = section.get_if("weight", usual, positive, "a number above 0");
             (weight, section.get_if("segments", 10, many, "an integer from 1 to 10000"))
         };
@@ -81,7 +81,7 @@ impl Robust {
         noise: &Noise,
         ids: &[u64],
     ) -> Result<(Tensor, Tensor)> {
-        let mean = |losses: Tensor| losses.f_mean(None::<Kind>);
+        let mean = |losses: Tensor| losses.f_mean(None::<Kind>).map_err(Error::from);
         let plain = |x: &Tensor| loss(&network.logits_as_evaluated(x)?);
         Ok(match self.against {
             Against::Pgd => {
@@ -97,7 +97,7 @@ impl Robust {
                 (mean(loss(&logits)?.f_add(&way)?)?, logits)
             }
             Against::IgSumNorm { weight, segments } => {
-                let length = |moved: &Tensor| Ok(integrated(&plain, x, moved, segments)?.f_mul_scalar(weight)?);
+                let length = |moved: &Tensor| scaled(&integrated(&plain, x, moved, segments)?, weight);
                 let moved = self.search(x, noise, ids, &|moved| Ok(plain(moved)?.f_add(&length(moved)?)?))?;
                 let logits = network.logits(&moved)?;
                 (mean(loss(&logits)?.f_add(&length(&moved)?)?)?, logits)
@@ -150,6 +150,10 @@ fn integrated(loss: &dyn Fn(&Tensor) -> Result<Tensor>, x: &Tensor, moved: &Tens
     let mean = sum.unwrap_or(x.f_zeros_like()?).f_div_scalar(segments as f64)?;
     let dims: Vec<i64> = (1..x.dim() as i64).collect();
     Ok(way.f_mul(&mean)?.f_abs()?.f_sum_dim_intlist(dims.as_slice(), false, None::<Kind>)?)
+}
+
+fn scaled(losses: &Tensor, weight: f64) -> Result<Tensor> {
+    Ok(losses.f_mul_scalar(weight)?)
 }
 
 /// The cross-entropy of each example, [B].
