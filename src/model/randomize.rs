@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, Tensor};
 
-use super::graph::{Arg, Graph, Role, WeightSpec};
+use super::graph::{Graph, Role, WeightSpec};
 use super::init::Init;
 use super::{Model, weights};
 use crate::config::suggest;
@@ -70,10 +70,9 @@ impl Graph {
         modules
     }
 
-    /// The module that reads a weight first: of several that share it, it belongs to that one.
+    /// The module that a weight belongs to.
     fn module_of(&self, weight: usize) -> Option<&str> {
-        let reads = |inputs: &[Arg]| inputs.contains(&Arg::Weight(weight));
-        self.nodes.iter().find(|node| reads(&node.inputs)).map(|node| node.module.as_str())
+        self.first_reader(weight).map(|node| node.module.as_str())
     }
 }
 
