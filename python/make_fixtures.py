@@ -174,6 +174,26 @@ def without_paths(path):
                 archive.writestr(zipfile.ZipInfo(name), content)
 
 
+class Normed(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 36, 10))
+
+
+def script(model, path):
+    """As TorchScript, by tracing, without what names the source files of the machine."""
+    torch.jit.save(torch.jit.trace(model, torch.zeros(2, 1, 8, 8), check_trace=False), path)
+    without_sources(path)
+
+
+def without_sources(path):
+    with zipfile.ZipFile(path) as archive:
+        members = [(name, archive.read(name)) for name in archive.namelist()]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members:
+            if not name.endswith(".debug_pkl"):
+                archive.writestr(zipfile.ZipInfo(name), content)
+
+
 def expected(model, x):
     """What PyTorch says, in float64."""
     model, given = model.double(), {}
@@ -220,6 +240,11 @@ def main(folder):
         without_paths(path)
         save_file(expected(model, x), folder / f"{name}.safetensors")
         print(name, path.stat().st_size)
+    torch.manual_seed(0)
+    digits = Digits()  # with the weights of digits.pt2
+    script(digits.eval(), folder / "digits.pt")
+    script(digits.train(), folder / "dropout.pt")
+    script(Normed().train(), folder / "normed.pt")
 
 
 if __name__ == "__main__":

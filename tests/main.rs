@@ -16,6 +16,7 @@ mod reference_rules;
 mod resume;
 mod retraining;
 mod rounds;
+mod script;
 mod support;
 
 /// Tests have no `main` that could ready the native libraries, so the loader does, before the first test.

@@ -30,6 +30,7 @@ impl FeatureMaps {
 
     /// The place of the node that gives the feature maps, [C, h, w] per example.
     pub fn find(&self, graph: &Graph) -> Result<usize, Misfit> {
+        super::see_layers(graph)?;
         let shapes = graph.shapes().map_err(|error| Misfit::of_use(error.to_string(), None))?;
         let spatial = |place: usize| shapes.get(place).is_some_and(|shape| shape.len() == 3);
         let Some(layer) = &self.layer else {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, Tensor};
 
+use super::exported::EXPORT;
 use super::graph::{Graph, Role, WeightSpec};
 use super::init::Init;
 use super::{Model, weights};
@@ -47,7 +48,7 @@ pub struct Step {
 /// Why layers cannot be drawn as stated, in the words of a mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfit {
-    /// The key that says so: `blocks` or `weights`.
+    /// The key that says so: `blocks` or `weights`; `use` where no value of theirs would do.
     pub key: &'static str,
     pub message: String,
     pub expected: Option<String>,
@@ -79,6 +80,11 @@ impl Graph {
 /// The steps of a network in the order of execution: its blocks, each a list of module paths that stand for all below them, or
 /// without blocks each module with parameters.
 pub fn steps(graph: &Graph, blocks: &[Vec<String>]) -> Result<Vec<Step>, Unfit> {
+    if graph.is_opaque() {
+        let message = "layers are to be drawn anew, and TorchScript shows none".to_string();
+        let help = format!("export the model with {EXPORT}, or narrow the metric with `models = [..]`");
+        return Err(Unfit { key: "use", message, expected: None, help: Some(help) });
+    }
     let modules = graph.parameterised();
     if modules.is_empty() {
         let message = "the network has no layer with parameters".to_string();

@@ -23,6 +23,8 @@ pub fn read_tensors(path: &Path) -> Result<BTreeMap<String, Tensor>> {
 pub fn read(graph: &Graph, path: &Path, kind: Kind, device: Device) -> Result<Vec<Tensor>> {
     let tensors = match exported::kind_of(path)? {
         FileKind::Exported => Exported::open(path)?.weights(graph)?,
+        // They stay inside.
+        FileKind::TorchScript if graph.is_opaque() => BTreeMap::new(),
         _ => read_tensors(path)?,
     };
     let weights = arrange(graph, tensors)

@@ -51,6 +51,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "model/rules/family.rs",
     "model/rules/local.rs",
     "model/rules/mod.rs",
+    "model/script.rs",
     "model/table.rs",
     "model/train/augment.rs",
     "model/train/mod.rs",

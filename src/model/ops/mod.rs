@@ -13,6 +13,9 @@ pub use aten::Aten;
 pub use shape::shape;
 pub use winners::winners;
 
+use std::sync::Arc;
+
+use super::script::Script;
 use crate::noise::Noise;
 
 /// One operation on tensors, named and defined as in ATen. Its tensors come from the node that holds it, in ATen's
@@ -87,6 +90,8 @@ pub enum Op {
     Add,
     /// A general operation on tensors, of a model from PyTorch.
     Aten(Aten),
+    /// A whole network that nobody sees into.
+    Script(Arc<Script>),
 }
 
 /// Where a pool looks: `ceil` also keeps the last windows, which hang over the edge.
@@ -141,6 +146,7 @@ impl Op {
             Self::Dropout { .. } => "dropout",
             Self::Add => "add",
             Self::Aten(op) => op.name(),
+            Self::Script(_) => "script",
         }
     }
 }

@@ -39,7 +39,7 @@ impl Family {
             Op::Flatten | Op::Dropout { .. } => Self::Moved,
             Op::MaxPool { .. } | Op::AdaptiveMaxPool { .. } => Self::Largest,
             Op::AveragePool { .. } | Op::AdaptiveAveragePool { .. } | Op::Add => Self::Summed,
-            Op::LayerNorm { .. } => Self::Mixed,
+            Op::LayerNorm { .. } | Op::Script(_) => Self::Mixed,
             Op::Aten(op) => Self::of_general(op),
         }
     }
