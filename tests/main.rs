@@ -7,6 +7,7 @@ mod conformance;
 mod coverage;
 mod exported;
 mod mistakes;
+mod model_files;
 mod mutation;
 mod readme;
 mod reference;
