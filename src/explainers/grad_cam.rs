@@ -19,11 +19,11 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
-use super::feature_maps::FeatureMaps;
-use super::{Access, Attribution, Explainer, Misfit, Scene, Unit};
+use super::feature_maps::{Cam, FeatureMaps};
+use super::{Explainer, Scene};
 use crate::catalogue::Entry;
 use crate::error::Result;
-use crate::model::{Arg, Graph};
+use crate::model::Arg;
 
 pub const ENTRY: Entry<dyn Explainer> = Entry {
     name: "grad-cam",
@@ -31,30 +31,11 @@ pub const ENTRY: Entry<dyn Explainer> = Entry {
     reference: "Selvaraju et al. 2017",
     revision: 1,
     source: include_str!("grad_cam.rs"),
-    read: |section| Some(Arc::new(GradCam { maps: FeatureMaps::read(section) })),
+    read: |section| Some(Arc::new(Cam { maps: FeatureMaps::read(section), explain })),
 };
 
-pub struct GradCam {
-    pub maps: FeatureMaps,
-}
-
-impl Explainer for GradCam {
-    fn access(&self) -> Access {
-        Access::Layers
-    }
-
-    fn unit(&self) -> Unit {
-        Unit::Pixel
-    }
-
-    fn check(&self, graph: &Graph) -> Result<(), Misfit> {
-        self.maps.find(graph).map(drop)
-    }
-
-    fn explain(&self, on: &Scene) -> Result<Attribution> {
-        let values = on.sum_over_draws(1, 1, |part, _| self.maps.enlarge(&grad_cam(&self.maps, part)?, &part.x))?;
-        Ok(Attribution::pixels(values))
-    }
+fn explain(maps: &FeatureMaps, on: &Scene) -> Result<Tensor> {
+    on.sum_over_draws(1, 1, |part, _| maps.enlarge(&grad_cam(maps, part)?, &part.x))
 }
 
 /// The map in the size of the layer, [B, 1, h, w], all rows at once.
