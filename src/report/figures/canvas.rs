@@ -53,6 +53,11 @@ impl Canvas {
         Self { width, images: String::new(), elements: Vec::new() }
     }
 
+    /// In points.
+    pub fn width(&self) -> f64 {
+        self.width
+    }
+
     pub fn line(&mut self, from: (f64, f64), to: (f64, f64), stroke: Stroke) {
         self.polyline(&[from, to], stroke);
     }

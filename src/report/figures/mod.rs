@@ -1,4 +1,4 @@
-//! Figures: points and bars with intervals, curves, heat maps, and galleries of maps. Each is drawn once, as SVG; PNG and
+//! Figures: points and bars with intervals, curves, heat maps, galleries and strips of maps. Each is drawn once, as SVG; PNG and
 //! PDF are made from that text. Timings are left out, so that equal results give equal figures.
 
 mod axis;
@@ -15,6 +15,7 @@ mod pdf;
 mod pixels;
 mod render;
 mod standing;
+mod strips;
 mod text;
 mod universes;
 
@@ -95,7 +96,7 @@ impl Figure {
 }
 
 /// All figures of a report, ordered by group: points and bars by family, the standings, the curves, the multiverses; then
-/// the networks' trainings and the galleries.
+/// the networks' trainings, the galleries and the strips.
 pub fn draw(report: &Report, size: Size) -> Vec<Figure> {
     let palette = Palette::of(report);
     let mut figures: Vec<Figure> = Vec::new();
@@ -142,6 +143,11 @@ pub fn draw(report: &Report, size: Size) -> Vec<Figure> {
     for gallery in &report.pictures {
         let svg = gallery::draw(gallery, size);
         add(&gallery.dataset, &gallery.model, "gallery", gallery.title.clone(), svg);
+    }
+    for strips in &report.strips {
+        let svg = strips::draw(strips, size);
+        let title = format!("{}, step by step: {}", strips.metric, strips.image);
+        add(&strips.dataset, &strips.model, &format!("{}.maps", strips.metric), title, svg);
     }
     figures
 }

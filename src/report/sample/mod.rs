@@ -185,7 +185,24 @@ pub fn report() -> Report {
             }],
             note: "Images chosen by seed.".into(),
         }],
+        strips: Vec::new(),
         notes: vec!["All cells finished.".into()],
+    }
+}
+
+/// One explainer and a control, whose second map did not finish.
+pub fn strips() -> Strips {
+    let map = || Some(picture(vec![-1.0, 0.0, 2.0, f32::NAN]));
+    let row = |label: &str, role, maps: [Option<Picture>; 2]| Strip { label: label.into(), role, maps: maps.to_vec() };
+    Strips {
+        dataset: "digits".into(),
+        model: "cnn".into(),
+        metric: "model-randomization".into(),
+        image: "3, predicted 8".into(),
+        input: picture(vec![0.0, 0.5, 1.0, 0.25]),
+        columns: vec!["as trained".into(), "fc".into()],
+        rows: vec![row("gradient", Role::Explainer, [map(), map()]), row("random", Role::Control, [map(), None])],
+        note: "The first draw.".into(),
     }
 }
 
