@@ -101,6 +101,8 @@ pub struct Measure {
     pub warning: Option<String>,
     /// What the first number of a curve's points is, such as "fraction removed".
     pub axis: String,
+    /// What a curve's points 1, 2, .. are, where numbers alone do not say it.
+    pub points: Vec<String>,
     /// Named values to compare with, drawn across the figure.
     pub reference_lines: Vec<(String, f64)>,
 }

@@ -149,7 +149,8 @@ impl Collected<'_> {
             inference: self.inference_of(m),
             units: self.units(m).to_string(),
             warning: self.suite.warning(m),
-            axis: measure.axis.map_or_else(String::new, |axis| notes::axis(self.suite, m, place, axis)),
+            axis: measure.axis.unwrap_or_default().to_string(),
+            points: measure.axis.map_or_else(Vec::new, |_| notes::points(self.suite, m, place)),
             reference_lines: Vec::new(),
         }
     }

@@ -368,4 +368,7 @@ fn strips_have_a_row_for_each_explainer_and_a_column_for_each_step() {
     }
     assert!(first.note.contains("image 1 of the sample") && second.note.contains("image 2 of the sample"));
     assert!(first.note.contains("+ beside all before") && !first.note.contains("steps are shown"), "{}", first.note);
+    // The points of its curves have the names of the layers.
+    let points = report.tables[0].measures.iter().filter(|measure| !measure.points.is_empty());
+    assert!(points.map(|measure| &measure.points).all(|points| *points == ["linear2", "linear1"]));
 }

@@ -8,12 +8,14 @@ mod curves;
 mod dots;
 mod gallery;
 mod heatmap;
+mod names;
 mod networks;
 mod palette;
 mod panels;
 mod pdf;
 mod pixels;
 mod render;
+mod similarities;
 mod standing;
 mod strips;
 mod text;
@@ -123,6 +125,10 @@ pub fn draw(report: &Report, size: Size) -> Vec<Figure> {
         }
         if let Some(svg) = standing::draw(group, size) {
             add(dataset, model, "standing", format!("Standing on {dataset}, {model}"), svg);
+        }
+        for (metric, measures) in similarities::metrics(group) {
+            let svg = similarities::draw(group, &measures, &palette, size);
+            add(dataset, model, &format!("{metric}.curves"), format!("{metric} on {dataset}, {model}"), svg);
         }
         for (index, measure) in group.measures.iter().enumerate() {
             if group.is_curve(index) && !measure.variant && !measure.timing {

@@ -50,6 +50,7 @@ fn measure(family: Family, metric: &str, measure: &str, direction: Direction, un
         units: "networks".into(),
         warning: None,
         axis: String::new(),
+        points: Vec::new(),
         reference_lines: Vec::new(),
     }
 }
@@ -188,6 +189,21 @@ pub fn report() -> Report {
         strips: Vec::new(),
         notes: vec!["All cells finished.".into()],
     }
+}
+
+/// A curve over two layers.
+pub fn layered() -> Group {
+    let mut group = group();
+    let curve = &mut group.measures[1];
+    (curve.axis, curve.points) = ("layers randomized".into(), vec!["fc".into(), "conv".into()]);
+    curve.reference_lines.clear();
+    for contender in &mut group.contenders {
+        if let Cell::Curve(points) = &mut contender.cells[1] {
+            points.truncate(2);
+            points.iter_mut().zip([1.0, 2.0]).for_each(|(point, at)| point.at = at);
+        }
+    }
+    group
 }
 
 /// One explainer and a control, whose second map did not finish.
