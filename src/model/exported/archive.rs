@@ -6,6 +6,7 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
+use zip::read::{ArchiveOffset, Config};
 
 use crate::error::{Error, Result};
 
@@ -70,7 +71,11 @@ impl Archive {
                 "{path} is no whole archive, it may be truncated ({error}): export it again with {EXPORT}"
             ))
         };
-        let zip = ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
+        // Nothing precedes the archive. To look for something that does would mistake the list's second entry for its first
+        // where that takes as many bytes as PyTorch's two zip64 records after the list (so it is for `resnet18.pt2`), and
+        // would open the archive of examples that lies within a truncated file.
+        let whole = Config { archive_offset: ArchiveOffset::Known(0) };
+        let zip = ZipArchive::with_config(whole, BufReader::new(file)).map_err(damaged)?;
         // Names that are no text belong to no model.
         let members = zip.file_names().filter_map(|name| {
             let name = name.ok()?;
