@@ -4,6 +4,7 @@ use super::exported::{self, Exported};
 use super::graph::Graph;
 use super::layers;
 use crate::config::Section;
+use crate::error::Error;
 
 /// The keys that say what a network computes, whatever its weights.
 pub const KEYS: &[&str] = &["layers", "preprocess", "file", "classes"];
@@ -24,7 +25,7 @@ pub fn read(section: &Section, input: &[i64], classes: Option<i64>) -> Option<Gr
     let graph = match exported::read(&path, input, preprocess) {
         Ok(graph) => graph,
         Err(error) => {
-            section.mistake("file", error.to_string(), None, None);
+            refuse(section, &error);
             return None;
         }
     };
@@ -50,8 +51,13 @@ pub fn check(section: &Section) {
         && !section.has_mistakes()
         && let Err(error) = Exported::open(&path)
     {
-        section.mistake("file", error.to_string(), None, None);
+        refuse(section, &error);
     }
+}
+
+fn refuse(section: &Section, error: &Error) {
+    let (message, help) = error.parts();
+    section.mistake("file", message, None, help);
 }
 
 /// What is wrong with the table or the kind of its file; the number of classes that it states.
@@ -66,8 +72,8 @@ fn check_file(section: &Section) -> Option<i64> {
     if let Some(path) = section.file("file") {
         match exported::refusal(&path) {
             Ok(None) => {}
-            Ok(Some(refusal)) => section.mistake("file", refusal, None, None),
-            Err(error) => section.mistake("file", error.to_string(), None, None),
+            Ok(Some(refusal)) => refuse(section, &refusal),
+            Err(error) => refuse(section, &error),
         }
     }
     section.optional_if("classes", |classes| *classes >= 1, "the number of logits that the model gives")
