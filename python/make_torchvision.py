@@ -4,7 +4,8 @@
     python python/make_torchvision.py FOLDER [names]
 
 Needs torch, torchvision and safetensors. Beside each <name>.pt2 is a <name>.safetensors with `x`, `logits`, `target`, and the
-gradient of the target's logit with respect to the input, or for tokens to what the first embedding gives. In float32.
+gradient of the target's logit with respect to the input, or for tokens to what the first embedding gives. The model is
+exported in float32 and asked in float64, where no rounding decides which way a ReLU or a maximum goes.
 """
 
 import sys
@@ -92,7 +93,8 @@ def main(folder, names):
         batch = {0: torch.export.Dim("batch")}
         # As torch.export writes it, with the examples in it.
         torch.export.save(torch.export.export(model, (x,), dynamic_shapes=(batch,)), folder / f"{name}.pt2")
-        leaf = x.clone().requires_grad_() if x.is_floating_point() else None
+        model.double()
+        leaf = x.double().requires_grad_() if x.is_floating_point() else None
 
         def keep(module, inputs, output):
             nonlocal leaf
@@ -106,7 +108,7 @@ def main(folder, names):
             logits = model(leaf)
         target = logits.argmax(1)
         (gradient,) = torch.autograd.grad(logits.gather(1, target[:, None]).sum(), leaf)
-        values = {"x": x.float(), "logits": logits.detach(), "target": target, "gradient": gradient}
+        values = {"x": x.double(), "logits": logits.detach(), "target": target, "gradient": gradient}
         save_file({key: value.contiguous() for key, value in values.items()}, folder / f"{name}.safetensors")
         print(name, flush=True)
 
