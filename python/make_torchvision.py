@@ -76,7 +76,11 @@ NAMES = [
 def made(name):
     """A model and examples for it."""
     if not name.startswith("bert"):
-        return torchvision.models.get_model(name, num_classes=10), torch.rand(2, 3, 224, 224)
+        model = torchvision.models.get_model(name, num_classes=10)
+        if name.startswith("vit"):
+            # It starts at zero, and so would all that is compared.
+            nn.init.normal_(model.heads.head.weight, std=0.02)
+        return model, torch.rand(2, 3, 224, 224)
     tokens = torch.randint(1, WORDS, (2, LENGTH))
     tokens[1, 20:] = 0
     return Bert(name == "bert_by_hand"), tokens
