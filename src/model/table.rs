@@ -7,6 +7,7 @@ use super::graph::Graph;
 use super::layers;
 use super::script;
 use crate::config::Section;
+use crate::error::Error;
 
 /// The keys that say what a network computes, whatever its weights.
 pub const KEYS: &[&str] = &["layers", "preprocess", "file", "classes"];
@@ -31,7 +32,7 @@ pub fn read(section: &Section, input: &[i64], classes: Option<i64>) -> Option<Gr
     let graph = match graph {
         Ok(graph) => graph,
         Err(error) => {
-            section.mistake("file", error.to_string(), None, None);
+            refuse(section, &error);
             return None;
         }
     };
@@ -57,12 +58,17 @@ pub fn check(section: &Section) {
         && !section.has_mistakes()
         && let Err(error) = if is_script(&path) { script::check(&path) } else { Exported::open(&path).map(drop) }
     {
-        section.mistake("file", error.to_string(), None, None);
+        refuse(section, &error);
     }
 }
 
 fn is_script(path: &Path) -> bool {
     matches!(exported::kind_of(path), Ok(FileKind::TorchScript))
+}
+
+fn refuse(section: &Section, error: &Error) {
+    let (message, help) = error.parts();
+    section.mistake("file", message, None, help);
 }
 
 /// What is wrong with the table or the kind of its file; the number of classes that it states.
@@ -85,8 +91,8 @@ fn check_file(section: &Section) -> Option<i64> {
         }
         match exported::refusal(&path) {
             Ok(None) => {}
-            Ok(Some(refusal)) => section.mistake("file", refusal, None, None),
-            Err(error) => section.mistake("file", error.to_string(), None, None),
+            Ok(Some(refusal)) => refuse(section, &refusal),
+            Err(error) => refuse(section, &error),
         }
     }
     stated_classes(section)

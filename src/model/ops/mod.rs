@@ -5,6 +5,7 @@ mod apply;
 pub mod aten;
 mod aten_apply;
 pub mod batched;
+mod recurrent;
 mod shape;
 mod winners;
 

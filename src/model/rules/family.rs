@@ -54,7 +54,10 @@ impl Family {
             | Aten::Select { .. }
             | Aten::Cat { .. }
             | Aten::Pad { .. } => Self::Moved,
-            Aten::Reduce { by: Reduction::Sum | Reduction::Mean, .. } | Aten::Binary(Binary::Add) => Self::Summed,
+            Aten::Reduce { by: Reduction::Sum | Reduction::Mean, .. }
+            | Aten::Binary(Binary::Add)
+            | Aten::Resize { .. } => Self::Summed,
+            // A transposed convolution is linear too, but its weight has its outputs second, which no rule for weights expects.
             _ => Self::Mixed,
         }
     }
