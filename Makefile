@@ -8,7 +8,7 @@ help:
 	@echo 'make setup   system packages and libtorch; quick when there is nothing to do'
 	@echo 'make bench   set up, time the hot paths'
 	@echo 'make fuzz    set up, read damaged model files for a minute'
-	@echo 'make torchvision   set up, compare models of torchvision with PyTorch, where Python has both (PYTHON=python3)'
+	@echo 'make torchvision   set up, compare models of torchvision with PyTorch, where Python has both (PYTHON=python3 MODELS="resnet18 ..")'
 	@echo 'make lint    set up, check the format and the lints'
 	@echo 'make readme  run the quickstart suite, put its results and the list of methods into the README'
 
@@ -30,8 +30,9 @@ fuzz: setup
 
 PYTHON ?= python3
 torchvision: setup
-	$(PYTHON) python/make_torchvision.py target/torchvision
-	EXPLAINBENCH_TORCHVISION=target/torchvision cargo test --release --test integration torchvision -- --nocapture
+	$(PYTHON) python/make_torchvision.py target/torchvision $(MODELS)
+	EXPLAINBENCH_TORCHVISION=target/torchvision EXPLAINBENCH_PYTHON=$(PYTHON) \
+		cargo test --release --test integration -- torchvision the_exporting_lines --nocapture
 
 lint: setup
 	cargo fmt --check

@@ -1,6 +1,6 @@
 """Makes tests/fixtures: small models as .pt2 files, with what PyTorch says of them, for tests that have no Python.
 
-    python python/make_fixtures.py [folder]
+    python python/make_fixtures.py [folder [names]]
 
 Needs torch and safetensors. Each <name>.pt2 has a <name>.safetensors: `x`, `logits`, `target`, and the gradient of the
 target's logit with respect to the input, or for tokens to what the first embedding gives. The files hold no paths.
@@ -117,6 +117,47 @@ class Tokens(nn.Module):
         return self.head(x[:, 0])
 
 
+class Recurrent(nn.Module):
+    """Sequences through every kind of recurrent layer, of whose outputs all are read somewhere."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(5, 4, 2, batch_first=True, dropout=0.2, bidirectional=True)
+        self.gru, self.rnn = nn.GRU(8, 4, 2), nn.RNN(4, 3, nonlinearity="relu", bidirectional=True, batch_first=True)
+        self.last = nn.RNN(6, 3, bias=False, batch_first=True)
+        self.head = nn.Linear(16 + 16 + 8 + 3, 5)
+
+    def forward(self, x):
+        x, (states, cells) = self.lstm(x)
+        x, more = self.gru(x.transpose(0, 1))
+        x, _ = self.rnn(x.transpose(0, 1))
+        x, _ = self.last(x)
+        # While it exports, PyTorch 2.11 takes the last states of an LSTM for [4, 1, B, 4].
+        states, cells = (part.reshape(4, -1, 4) for part in (states, cells))
+        read = [part.transpose(0, 1).flatten(1) for part in (states, cells, more)]
+        return self.head(torch.cat([*read, x[:, -1]], 1))
+
+
+class Decoder(nn.Module):
+    """Images made smaller and larger again in every way there is."""
+
+    def __init__(self):
+        super().__init__()
+        self.down = nn.Conv2d(3, 8, 3, 2, 1)
+        self.up = nn.ConvTranspose2d(8, 6, 3, stride=2, padding=1, output_padding=1, groups=2)
+        self.wide = nn.ConvTranspose2d(6, 4, (2, 3), dilation=(1, 2), bias=False)
+        self.line = nn.ConvTranspose1d(4, 3, 4, stride=3)
+        self.head = nn.Linear(3 * 19, 5)
+
+    def forward(self, x):
+        x = torch.tanh(self.up(torch.tanh(self.down(x))))
+        x = torch.tanh(self.wide(F.interpolate(x, scale_factor=0.4, mode="nearest")))
+        x = F.interpolate(x, size=(9, 5), mode="nearest") * F.interpolate(x, size=(9, 5), mode="bilinear")
+        x = torch.tanh(F.interpolate(x, scale_factor=(1.3, 1.7), mode="bilinear"))
+        x = torch.tanh(F.interpolate(x, size=(4, 6), mode="bilinear", align_corners=True))
+        return self.head(self.line(x.mean(2)).flatten(1))
+
+
 class Unsupported(nn.Module):
     """Two operations that have no rule, in different modules."""
 
@@ -159,6 +200,14 @@ def lived(model):
     return model.eval()
 
 
+def export_bare(model, x, path):
+    """As `torch.export.save` writes it, sample inputs and all, but for the stack traces, which name folders of the machine."""
+    program = torch.export.export(model, (x,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)
+    torch.export.save(program, path)
+
+
 def without_paths(path):
     """Takes the stack traces out of a file's program: they name folders of the machine."""
     with zipfile.ZipFile(path) as archive:
@@ -171,6 +220,26 @@ def without_paths(path):
                     node["metadata"].pop("stack_trace", None)
                 content = json.dumps(program).encode()
             if "sample_inputs" not in name:
+                archive.writestr(zipfile.ZipInfo(name), content)
+
+
+class Normed(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 36, 10))
+
+
+def script(model, path):
+    """As TorchScript, by tracing, without what names the source files of the machine."""
+    torch.jit.save(torch.jit.trace(model, torch.zeros(2, 1, 8, 8), check_trace=False), path)
+    without_sources(path)
+
+
+def without_sources(path):
+    with zipfile.ZipFile(path) as archive:
+        members = [(name, archive.read(name)) for name in archive.namelist()]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members:
+            if not name.endswith(".debug_pkl"):
                 archive.writestr(zipfile.ZipInfo(name), content)
 
 
@@ -196,31 +265,48 @@ def expected(model, x):
     return {name: value.contiguous() for name, value in values.items()}
 
 
-def main(folder):
+def main(folder, names):
     torch.manual_seed(0)
     for name, make in [("digits", Digits), ("unsupported", Unsupported), ("aliased", Aliased)]:
+        if names and name not in names:
+            continue
         export_model(make(), (1, 8, 8), folder / f"{name}.pt2")
         without_paths(folder / f"{name}.pt2")
-    torch.save({"weight": torch.zeros(2)}, folder / "pickled.pt")
+    if not names:
+        torch.save({"weight": torch.zeros(2)}, folder / "pickled.pt")
     torch.backends.mha.set_fastpath_enabled(False)
     images = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     tokens = torch.randint(1, 20, (3, 12), generator=torch.Generator().manual_seed(2))
     tokens[1, 8:], tokens[2, 5:] = 0, 0
+    sequences = torch.randn(3, 6, 5, generator=torch.Generator().manual_seed(3))
+    digits = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(4))
     for seed, (name, make, x) in enumerate([
         ("resnet", ResNet, images), ("mobilenet", MobileNet, images), ("transformer", Transformer, images),
-        ("tokens", Tokens, tokens),
+        ("tokens", Tokens, tokens), ("recurrent", Recurrent, sequences), ("decoder", Decoder, images),
+        ("original", Digits, digits),
     ]):
+        if names and name not in names:
+            continue
         torch.manual_seed(seed)
         model, path = lived(make()), folder / f"{name}.pt2"
-        if x.is_floating_point():
+        if name == "original":
+            # Eight letters: then PyTorch's zip64 records take as many bytes as the first entry of the list of members.
+            export_bare(model, x, path)
+        elif x.is_floating_point():
             export_model(model, x.shape[1:], path)
         else:
             batch = {0: torch.export.Dim("batch")}
             torch.export.save(torch.export.export(model, (x,), dynamic_shapes=(batch,)), path)
-        without_paths(path)
+        if name != "original":
+            without_paths(path)
         save_file(expected(model, x), folder / f"{name}.safetensors")
         print(name, path.stat().st_size)
+    torch.manual_seed(0)
+    digits = Digits()  # with the weights of digits.pt2
+    script(digits.eval(), folder / "digits.pt")
+    script(digits.train(), folder / "dropout.pt")
+    script(Normed().train(), folder / "normed.pt")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "tests" / "fixtures"))
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "tests" / "fixtures"), sys.argv[2:])

@@ -13,11 +13,27 @@ pub enum Error {
     /// A sentence for the user.
     #[error("{0}")]
     Failed(String),
+    /// The same with a remedy.
+    #[error("{message}\n = help: {help}")]
+    Refused { message: String, help: String },
 }
 
 impl Error {
     pub fn new(message: impl Into<String>) -> Self {
         Self::Failed(message.into())
+    }
+
+    /// What went wrong, and what to do about it.
+    pub fn refused(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Refused { message: message.into(), help: help.into() }
+    }
+
+    /// The remedy apart from the rest, where there is one.
+    pub fn parts(&self) -> (String, Option<String>) {
+        match self {
+            Self::Refused { message, help } => (message.clone(), Some(help.clone())),
+            other => (other.to_string(), None),
+        }
     }
 
     /// A file operation that failed: what was done, to which file, and the system's word.

@@ -7,16 +7,20 @@ mod conformance;
 mod coverage;
 mod exported;
 mod fragility;
+mod exported_training;
 mod mistakes;
+mod model_files;
 mod mutation;
 mod readme;
 mod reference;
 mod reference_cascade;
 mod reference_explainers;
 mod reference_rules;
+mod refusals;
 mod resume;
 mod retraining;
 mod rounds;
+mod script;
 mod support;
 
 /// Tests have no `main` that could ready the native libraries, so the loader does, before the first test.

@@ -13,12 +13,15 @@ use tch::{Device, Kind, Tensor};
 
 use crate::exported::fixture;
 
-const FIXTURES: [(&str, &[i64]); 5] = [
+const FIXTURES: [(&str, &[i64]); 8] = [
     ("resnet.pt2", &[3, 16, 16]),
     ("mobilenet.pt2", &[3, 16, 16]),
     ("transformer.pt2", &[3, 16, 16]),
     ("tokens.pt2", &[12]),
     ("digits.pt2", &[1, 8, 8]),
+    ("original.pt2", &[1, 8, 8]),
+    ("recurrent.pt2", &[6, 5]),
+    ("decoder.pt2", &[3, 16, 16]),
 ];
 
 /// splitmix64: the test wants draws, not noise that is keyed.
@@ -38,10 +41,12 @@ impl Draws {
     }
 }
 
-type Members = Vec<(String, Vec<u8>)>;
+pub type Members = Vec<(String, Vec<u8>)>;
 
-fn members(bytes: &[u8]) -> Members {
-    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+pub fn members(bytes: &[u8]) -> Members {
+    // As the reader opens them: see `Archive::open`.
+    let whole = zip::read::Config { archive_offset: zip::read::ArchiveOffset::Known(0) };
+    let mut archive = zip::ZipArchive::with_config(whole, std::io::Cursor::new(bytes)).unwrap();
     (0..archive.len())
         .map(|at| {
             let mut entry = archive.by_index(at).unwrap();
@@ -52,7 +57,7 @@ fn members(bytes: &[u8]) -> Members {
         .collect()
 }
 
-fn archive(members: &Members) -> Vec<u8> {
+pub fn archive(members: &Members) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     for (name, content) in members {

@@ -7,7 +7,7 @@ use explainbench::config::Section;
 use explainbench::explainers::{self, Scene, Unit};
 use explainbench::imputers::Statistics;
 use explainbench::metrics::{self, Given};
-use explainbench::model::{Model, layers, weights};
+use explainbench::model::{Model, exported, layers, script, weights};
 use explainbench::noise::Noise;
 use explainbench::tensor_file::TensorFile;
 use tch::{Device, Kind, Tensor};
@@ -39,6 +39,27 @@ pub fn lenet() -> Model {
     let file = folder().join("lenet.weights.safetensors");
     let tensors = weights::read(&graph, &file, Kind::Double, Device::Cpu).unwrap();
     Model::new(Arc::new(graph), tensors).unwrap()
+}
+
+/// The same network as PyTorch exported it, with the weights in the file.
+pub fn exported_lenet() -> Model {
+    let file = folder().join("lenet.pt2");
+    let graph = exported::read(&file, &[1, 28, 28], None).unwrap();
+    let tensors = weights::read(&graph, &file, Kind::Double, Device::Cpu).unwrap();
+    Model::new(Arc::new(graph), tensors).unwrap()
+}
+
+/// The network whatever it comes from, by the words for that, where it shows its layers.
+pub fn lenets() -> [(&'static str, Model); 2] {
+    [("list of layers", lenet()), ("exported", exported_lenet())]
+}
+
+/// The network whatever it comes from.
+pub fn all_lenets() -> [(&'static str, Model); 3] {
+    let graph = script::read(&folder().join("lenet.torchscript.pt"), &[1, 28, 28], None).unwrap();
+    let script = Model::new(Arc::new(graph), Vec::new()).unwrap();
+    let [list, exported] = lenets();
+    [list, exported, ("TorchScript", script)]
 }
 
 /// The reference's images and targets, in chunks of `chunk` rows.
@@ -75,11 +96,21 @@ pub fn assert_close(what: &str, ours: &Tensor, theirs: &Tensor) {
     assert!(largest > 0.0 && apart <= TOLERANCE * largest, "{what}: {apart:e} apart, largest value {largest}");
 }
 
+/// The maps of explainers on each model, `chunk` rows at a time, are those that the reference holds under the names beside them.
+pub fn assert_maps(models: &[(&str, Model)], maps: &[(&str, &str)], chunk: usize) {
+    let statistics = statistics();
+    for (origin, model) in models {
+        let scene = scene(model, &statistics, chunk);
+        for (text, name) in maps {
+            let ours = explainer(text).chosen.method.explain(&scene).unwrap();
+            assert_close(&format!("{name}, {origin}"), &ours.values, &reference(name));
+        }
+    }
+}
+
 #[test]
 fn attributions_of_lenet_agree_with_the_reference() {
-    let (model, statistics) = (lenet(), statistics());
-    let scene = scene(&model, &statistics, 100);
-    for (text, name) in [
+    let maps = [
         ("use = 'gradient'", "attr.gradient"),
         ("use = 'input-x-gradient'", "attr.input_x_gradient"),
         ("use = 'integrated-gradients'\nsteps = 64", "attr.integrated_gradients_n64_midpoint_zero_baseline"),
@@ -87,10 +118,8 @@ fn attributions_of_lenet_agree_with_the_reference() {
             "use = 'integrated-gradients'\nsteps = 64\nrule = 'gauss-legendre'",
             "attr.integrated_gradients_n64_gausslegendre_zero_baseline",
         ),
-    ] {
-        let ours = explainer(text).chosen.method.explain(&scene).unwrap();
-        assert_close(name, &ours.values, &reference(name));
-    }
+    ];
+    assert_maps(&all_lenets(), &maps, 100);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use explainbench::noise::Noise;
 use explainbench::stats::spearman;
 use tch::{Device, Kind, Tensor};
 
-use crate::reference::{assert_close, explainer, lenet, reference, scene, statistics};
+use crate::reference::{all_lenets, assert_maps, explainer, lenet, scene, statistics};
 
 const SIDE: i64 = 12;
 
@@ -21,15 +21,12 @@ fn map(text: &str, on: &Scene) -> Tensor {
 
 #[test]
 fn maps_of_lenet_by_removal_agree_with_the_reference() {
-    let (model, statistics) = (lenet(), statistics());
-    let scene = scene(&model, &statistics, 1000);
-    for (text, name) in [
+    let maps = [
         ("use = 'occlusion'\nwindow = 4\nstride = 2", "attr.occlusion_4x4_stride2_zero"),
         ("use = 'feature-ablation'\nsegments = { rows = 3, columns = 3 }", "attr.feature_ablation_3x3grid_zero"),
         ("use = 'shapley'", "attr.shapley_exact_3x3grid_zero"),
-    ] {
-        assert_close(name, &map(text, &scene), &reference(name));
-    }
+    ];
+    assert_maps(&all_lenets(), &maps, 100);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use explainbench::model::{Model, Score, layers};
 use explainbench::noise::Noise;
 use tch::{Device, Kind, Tensor};
 
-use crate::reference::{assert_close, explainer, lenet, reference, scene, statistics};
+use crate::reference::{assert_maps, explainer, lenets, scene, statistics};
 
 fn explain(text: &str, on: &Scene) -> Tensor {
     explainer(text).chosen.method.explain(on).unwrap().values
@@ -18,9 +18,7 @@ fn explain(text: &str, on: &Scene) -> Tensor {
 
 #[test]
 fn maps_of_lenet_by_rules_agree_with_the_reference() {
-    let (model, statistics) = (lenet(), statistics());
-    let scene = scene(&model, &statistics, 20);
-    for (text, name) in [
+    let maps = [
         ("use = 'guided-backprop'", "attr.guided_backprop"),
         ("use = 'deconvnet'", "attr.deconvnet"),
         ("use = 'grad-cam'\nupsample = 'nearest'", "attr.grad_cam_upsampled_nearest"),
@@ -30,15 +28,16 @@ fn maps_of_lenet_by_rules_agree_with_the_reference() {
         ("use = 'deep-lift'", "attr.deep_lift_rescale_zero_baseline"),
         ("use = 'lrp'\ncomposite = 'epsilon'", "attr.lrp_epsilon_1e-6"),
         ("use = 'lrp'", "attr.lrp_epsilon_plus_1e-6"),
-    ] {
-        assert_close(name, &explain(text, &scene), &reference(name));
-    }
+    ];
+    assert_maps(&lenets(), &maps, 20);
 }
 
 #[test]
 fn deep_lift_of_lenet_is_complete() {
-    let (model, statistics) = (lenet(), statistics());
-    assert_complete("lenet", &scene(&model, &statistics, 20), &["black", "mean", "blur", "noise"]);
+    let statistics = statistics();
+    for (origin, model) in lenets() {
+        assert_complete(origin, &scene(&model, &statistics, 20), &["black", "mean", "blur", "noise"]);
+    }
 }
 
 /// The maps of deep-lift add up to the change of the logit from each reference, to 1e-6.

@@ -36,9 +36,10 @@ use = "edges"
 
 /// Every explainer that needs no file.
 const ALL_EXPLAINERS: &str = r#"
+seeds = { draw = 2 }
 images = { count = 30 }
 dataset = { use = "planted", train = 200, test = 60 }
-metric = [{ use = "deletion" }, { use = "pointing-game" }, { use = "cost" }]
+metric = [{ use = "deletion" }, { use = "pointing-game" }, { use = "cost" }, { use = "model-randomization" }]
 explainer = [
     { use = "gradient" }, { use = "input-x-gradient" }, { use = "integrated-gradients", steps = { sweep = [8, "auto"] } },
     { use = "smoothgrad" }, { use = "random" }, { use = "edges" }, { use = "center" }, { use = "input" },
@@ -299,6 +300,8 @@ fn the_number_of_workers_changes_nothing() {
         assert_eq!(said.code, Some(0), "{}", said.err);
         bench.compared("out")
     });
+    let figure = PathBuf::from("figures/planted.model.model-randomization.maps.svg");
+    assert!(rows[0].contains_key(&figure), "{:?}", rows[0].keys());
     assert_eq!(rows[0], rows[1]);
 }
 

@@ -9,7 +9,7 @@ use explainbench::datasets::DataFolder;
 use explainbench::error::{Error, Result};
 use explainbench::explainers::{Access, Attribution, Explainer, Scene};
 use explainbench::metrics::{Family, Given, Measure, Metric, Scores};
-use explainbench::need::{Known, ModelRef, Need};
+use explainbench::need::{Class, Known, ModelRef, Need};
 use explainbench::plan::{Cell, CellId, Outside, Plan, Task, expand};
 use explainbench::report::{Cell as Shown, collect};
 use explainbench::run::{Context, Event, Executor, Local, Mock, Summary};
@@ -159,7 +159,7 @@ fn randomized_networks_are_named_by_everything_that_decides_them() {
     let explained = |metric: &str| {
         let named = named(&with(metric), None);
         assert_eq!(named.keys().filter(|words| words.starts_with("train")).count(), 2);
-        let drawn = named.into_iter().filter(|(words, _)| words.contains("drawn anew"));
+        let drawn = named.into_iter().filter(|(words, _)| words.starts_with("explain") && words.contains("drawn anew"));
         drawn.map(|(_, id)| id).collect::<BTreeSet<_>>()
     };
     let all = explained("{ use = 'model-randomization' }");
@@ -168,6 +168,30 @@ fn randomized_networks_are_named_by_everything_that_decides_them() {
     assert_eq!(all, explained("{ use = 'model-randomization', order = 'independent', similarities = ['ssim'] }"));
     assert!(all.is_disjoint(&explained("{ use = 'model-randomization', init = 'truncated-normal' }")));
     assert!(all.is_disjoint(&explained("{ use = 'model-randomization', statistics = 'reset' }")));
+}
+
+/// A strip for each explainer on the first network: as trained and one layer, of the first draw and the class of the row.
+#[test]
+fn steps_are_shown_of_maps_that_are_made_anyway() {
+    let text = SMALL
+        .replace("{ use = \"pointing-game\" }", "{ use = 'model-randomization' }")
+        .replace("seeds = {", "seeds = { draw = 2,");
+    let plan = Bench::new(&text).plan();
+    assert_eq!(plan.strips.len(), 3);
+    let scored: BTreeSet<CellId> =
+        plan.cells.iter().filter(|cell| cell.task.kind() == "score").flat_map(|cell| cell.needs.clone()).collect();
+    for strip in &plan.strips {
+        let titles: Vec<&str> = strip.pictures.iter().map(|(title, _)| title.as_str()).collect();
+        assert_eq!((titles.as_slice(), strip.network.seed, strip.steps), (["as trained", "fc"].as_slice(), 0, 1));
+        for (step, (_, id)) in strip.pictures.iter().enumerate() {
+            let Some(Task::Picture(picture)) = plan.cell(*id).map(|cell| &cell.task) else { panic!("no picture") };
+            assert_eq!((picture.explainer, picture.maps.class), (strip.explainer, Class::Row));
+            assert_eq!(picture.maps.randomized.as_ref().map(|maps| maps.draw), (step > 0).then_some(0));
+            assert!(plan.is_goal(*id) && scored.contains(&picture.explained), "nothing is explained for a figure");
+        }
+    }
+    // The gallery's picture and the strip's two.
+    assert_eq!(plan.cells.iter().filter(|cell| cell.task.kind() == "picture").count(), 3 * 3);
 }
 
 #[test]

@@ -55,6 +55,7 @@ pub fn explain(arguments: &Arguments) -> Result<ExitCode> {
     let file = TensorFile::open(&arguments.input)?;
     let x = read_images(&file)?.f_to_kind(kind)?.f_to_device(device)?;
     let model = read_model(&arguments.model, arguments.weights.as_deref(), &x, device, kind)?;
+    contender.chosen.method.check(&model.graph).map_err(|misfit| misfit.error("the model"))?;
     let classes = model.graph.shapes()?[model.graph.output].last().copied().unwrap_or(0);
     let target = read_target(&file, x.size()[0], classes)?.f_to_device(device)?;
     let evidence = match contender.chosen.method.needs_truth() {

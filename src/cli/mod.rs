@@ -101,7 +101,7 @@ pub fn main() -> ExitCode {
 fn described(error: &Error) -> String {
     match error {
         Error::Mistakes(mistakes) => mistakes.to_string(),
-        Error::Failed(text) => format!("error: {text}"),
+        other => format!("error: {other}"),
     }
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use super::session::Session;
 use super::{Places, print, warnings};
 use crate::error::Result;
-use crate::plan::{BLOCK, Cell, DataRef, PART, PICTURES, Plan, Task};
+use crate::plan::{BLOCK, Cell, DataRef, PART, Plan, Task};
 use crate::suite::{Origin, SplitName, Suite};
 
 #[derive(Args)]
@@ -154,7 +154,9 @@ impl Estimate {
                 self.passes += images * rows;
                 self.bytes += images * 8 * (rows + 2);
             }
-            Task::Picture(picture) => self.bytes += picture.images.count.min(PICTURES) as u64 * elements * 8,
+            Task::Picture(picture) => {
+                self.bytes += picture.images.count.min(picture.shown.most()) as u64 * elements * 8
+            }
         }
     }
 }

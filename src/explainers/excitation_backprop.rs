@@ -59,7 +59,7 @@ impl Explainer for ExcitationBackprop {
     }
 
     fn check(&self, graph: &Graph) -> Result<(), Misfit> {
-        self.maps.as_ref().map_or(Ok(()), |maps| maps.find(graph).map(drop))
+        self.maps.as_ref().map_or_else(|| super::see_layers(graph), |maps| maps.find(graph).map(drop))
     }
 
     fn explain(&self, on: &Scene) -> Result<Attribution> {

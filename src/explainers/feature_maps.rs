@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::Misfit;
+use super::{Access, Attribution, Explainer, Misfit, Scene, Unit};
 use crate::config::{Section, suggest};
 use crate::error::Result;
 use crate::model::rules::Family;
@@ -13,6 +13,35 @@ pub struct FeatureMaps {
     /// `None`: the last convolution, see [`default_place`].
     pub layer: Option<String>,
     pub upsample: Upsample,
+}
+
+/// An explainer whose map is made of a layer's feature maps alone.
+pub struct Cam {
+    pub maps: FeatureMaps,
+    /// The map in the size of the images, [B, 1, H, W].
+    pub explain: fn(&FeatureMaps, &Scene) -> Result<Tensor>,
+}
+
+impl Explainer for Cam {
+    fn access(&self) -> Access {
+        Access::Layers
+    }
+
+    fn differentiable(&self) -> bool {
+        true
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Pixel
+    }
+
+    fn check(&self, graph: &Graph) -> Result<(), Misfit> {
+        self.maps.find(graph).map(drop)
+    }
+
+    fn explain(&self, on: &Scene) -> Result<Attribution> {
+        Ok(Attribution::pixels((self.explain)(&self.maps, on)?))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +59,7 @@ impl FeatureMaps {
 
     /// The place of the node that gives the feature maps, [C, h, w] per example.
     pub fn find(&self, graph: &Graph) -> Result<usize, Misfit> {
+        super::see_layers(graph)?;
         let shapes = graph.shapes().map_err(|error| Misfit::of_use(error.to_string(), None))?;
         let spatial = |place: usize| shapes.get(place).is_some_and(|shape| shape.len() == 3);
         let Some(layer) = &self.layer else {

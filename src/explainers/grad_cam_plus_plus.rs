@@ -19,11 +19,11 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
-use super::feature_maps::FeatureMaps;
-use super::{Access, Attribution, Explainer, Misfit, Scene, Unit};
+use super::feature_maps::{Cam, FeatureMaps};
+use super::{Explainer, Scene};
 use crate::catalogue::Entry;
 use crate::error::Result;
-use crate::model::{Arg, Graph};
+use crate::model::Arg;
 
 pub const ENTRY: Entry<dyn Explainer> = Entry {
     name: "grad-cam-plus-plus",
@@ -31,41 +31,18 @@ pub const ENTRY: Entry<dyn Explainer> = Entry {
     reference: "Chattopadhay et al. 2018",
     revision: 1,
     source: include_str!("grad_cam_plus_plus.rs"),
-    read: |section| Some(Arc::new(GradCamPlusPlus { maps: FeatureMaps::read(section) })),
+    read: |section| Some(Arc::new(Cam { maps: FeatureMaps::read(section), explain })),
 };
 
-pub struct GradCamPlusPlus {
-    pub maps: FeatureMaps,
-}
-
-impl Explainer for GradCamPlusPlus {
-    fn access(&self) -> Access {
-        Access::Layers
-    }
-
-    fn differentiable(&self) -> bool {
-        true
-    }
-
-    fn unit(&self) -> Unit {
-        Unit::Pixel
-    }
-
-    fn check(&self, graph: &Graph) -> Result<(), Misfit> {
-        self.maps.find(graph).map(drop)
-    }
-
-    fn explain(&self, on: &Scene) -> Result<Attribution> {
-        let values = on.sum_over_draws(1, 1, |part, _| {
-            let place = self.maps.find(&part.model.graph).map_err(|misfit| misfit.error("the network"))?;
-            let trace = part.model.trace(&part.x, Arg::Node(place), part.differentiable)?;
-            let derivative = trace.back(&trace.one_hot(&part.target)?, &mut |_| Ok(None))?;
-            let weights = weights(&trace.value, &derivative)?;
-            let sum = trace.value.f_mul(&weights)?.f_sum_dim_intlist(1, true, derivative.kind())?;
-            self.maps.enlarge(&sum.f_relu()?, &part.x)
-        })?;
-        Ok(Attribution::pixels(values))
-    }
+fn explain(maps: &FeatureMaps, on: &Scene) -> Result<Tensor> {
+    on.sum_over_draws(1, 1, |part, _| {
+        let place = maps.find(&part.model.graph).map_err(|misfit| misfit.error("the network"))?;
+        let trace = part.model.trace(&part.x, Arg::Node(place), part.differentiable)?;
+        let derivative = trace.back(&trace.one_hot(&part.target)?, &mut |_| Ok(None))?;
+        let weights = weights(&trace.value, &derivative)?;
+        let sum = trace.value.f_mul(&weights)?.f_sum_dim_intlist(1, true, derivative.kind())?;
+        maps.enlarge(&sum.f_relu()?, &part.x)
+    })
 }
 
 /// The weight of each feature map, [B, C, 1, 1], by the maps and the logit's derivative, both [B, C, h, w].

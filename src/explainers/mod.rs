@@ -10,6 +10,7 @@ use crate::catalogue::{Chosen, Entry};
 use crate::config::Section;
 use crate::error::{Error, Result};
 use crate::model::Graph;
+use crate::model::exported::EXPORT;
 
 mod blur;
 mod center;
@@ -134,6 +135,16 @@ impl Misfit {
     }
 }
 
+/// Whether a network has layers to look at.
+fn see_layers(graph: &Graph) -> Result<(), Misfit> {
+    if !graph.is_opaque() {
+        return Ok(());
+    }
+    let message = "this explainer looks at inner layers, and TorchScript shows none of".to_string();
+    let help = format!("export the model with {EXPORT}, or narrow the metrics with `models = [..]`");
+    Err(Misfit::of_use(message, Some(help)))
+}
+
 pub trait Explainer: Send + Sync {
     fn access(&self) -> Access;
 
@@ -153,8 +164,8 @@ pub trait Explainer: Send + Sync {
     }
 
     /// Whether it can explain this network. What it looks for inside may not be there.
-    fn check(&self, _graph: &Graph) -> Result<(), Misfit> {
-        Ok(())
+    fn check(&self, graph: &Graph) -> Result<(), Misfit> {
+        if self.access() == Access::Layers { see_layers(graph) } else { Ok(()) }
     }
 
     /// Whether its maps have derivatives with respect to the image, on a scene that asks for them.

@@ -18,11 +18,11 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
-use super::feature_maps::FeatureMaps;
-use super::{Access, Attribution, Explainer, Misfit, Scene, Unit};
+use super::feature_maps::{Cam, FeatureMaps};
+use super::{Explainer, Scene};
 use crate::catalogue::Entry;
 use crate::error::{Error, Result};
-use crate::model::{Graph, Score};
+use crate::model::Score;
 
 pub const ENTRY: Entry<dyn Explainer> = Entry {
     name: "score-cam",
@@ -30,47 +30,25 @@ pub const ENTRY: Entry<dyn Explainer> = Entry {
     reference: "Wang et al. 2020",
     revision: 1,
     source: include_str!("score_cam.rs"),
-    read: |section| Some(Arc::new(ScoreCam { maps: FeatureMaps::read(section) })),
+    read: |section| Some(Arc::new(Cam { maps: FeatureMaps::read(section), explain })),
 };
 
-pub struct ScoreCam {
-    pub maps: FeatureMaps,
-}
-
-impl Explainer for ScoreCam {
-    fn access(&self) -> Access {
-        Access::Layers
-    }
-
-    fn differentiable(&self) -> bool {
-        true
-    }
-
-    fn unit(&self) -> Unit {
-        Unit::Pixel
-    }
-
-    fn check(&self, graph: &Graph) -> Result<(), Misfit> {
-        self.maps.find(graph).map(drop)
-    }
-
-    fn explain(&self, on: &Scene) -> Result<Attribution> {
-        let place = self.maps.find(&on.model.graph).map_err(|misfit| misfit.error("the network"))?;
-        let features = on.sum_over_draws(1, 1, |part, _| features(part, place))?;
-        let channels = features.size()[1];
-        let logits = on.sum_over_draws(channels as usize, 1, |part, some| {
-            let (from, count) = (some.start as i64, some.len() as i64);
-            let some = features_of(part, place, from, count)?;
-            let masks = between_0_and_1(&self.maps.enlarge(&some, &part.x)?)?.f_unsqueeze(2)?;
-            let seen = part.rows(&part.x.f_unsqueeze(1)?.f_mul(&masks)?)?;
-            let logits = seen.model.scores(&seen.x, &seen.target, Score::Logit)?.f_view([-1, count])?;
-            // The other channels are asked for at other times, and added.
-            Ok(logits.f_constant_pad_nd([from, channels - from - count])?)
-        })?;
-        let weights = logits.f_softmax(1, logits.kind())?.f_unsqueeze(-1)?.f_unsqueeze(-1)?;
-        let sum = features.f_mul(&weights)?.f_sum_dim_intlist(1, true, features.kind())?;
-        Ok(Attribution::pixels(self.maps.enlarge(&sum.f_relu()?, &on.x)?))
-    }
+fn explain(maps: &FeatureMaps, on: &Scene) -> Result<Tensor> {
+    let place = maps.find(&on.model.graph).map_err(|misfit| misfit.error("the network"))?;
+    let features = on.sum_over_draws(1, 1, |part, _| features(part, place))?;
+    let channels = features.size()[1];
+    let logits = on.sum_over_draws(channels as usize, 1, |part, some| {
+        let (from, count) = (some.start as i64, some.len() as i64);
+        let some = features_of(part, place, from, count)?;
+        let masks = between_0_and_1(&maps.enlarge(&some, &part.x)?)?.f_unsqueeze(2)?;
+        let seen = part.rows(&part.x.f_unsqueeze(1)?.f_mul(&masks)?)?;
+        let logits = seen.model.scores(&seen.x, &seen.target, Score::Logit)?.f_view([-1, count])?;
+        // The other channels are asked for at other times, and added.
+        Ok(logits.f_constant_pad_nd([from, channels - from - count])?)
+    })?;
+    let weights = logits.f_softmax(1, logits.kind())?.f_unsqueeze(-1)?.f_unsqueeze(-1)?;
+    let sum = features.f_mul(&weights)?.f_sum_dim_intlist(1, true, features.kind())?;
+    maps.enlarge(&sum.f_relu()?, &on.x)
 }
 
 /// What the node at `place` gives, [B, C, h, w], all rows at once.

@@ -355,6 +355,12 @@ pub trait Metric: Send + Sync {
         Vec::new()
     }
 
+    /// The maps that a figure shows one after the other behind the row's own, each with its title. All of them are among its needs,
+    /// so that nothing is explained for the figure alone.
+    fn steps(&self, _known: &Known) -> Vec<(String, Maps)> {
+        Vec::new()
+    }
+
     /// Whether it needs data that knows where the evidence is.
     fn needs_truth(&self) -> bool {
         false

@@ -174,6 +174,11 @@ impl Graph {
         self.position(address).or_else(|| self.nodes.iter().rposition(|node| within(&node.module)))
     }
 
+    /// The node that reads a weight first: of several that share it, it belongs to that one.
+    pub fn first_reader(&self, weight: usize) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.inputs.contains(&Arg::Weight(weight)))
+    }
+
     /// The nodes that read what the node at `place` gives, in order; one that reads it twice comes twice.
     pub fn readers(&self, place: usize) -> Vec<usize> {
         let reads = |node: &Node| node.inputs.iter().filter(|arg| **arg == Arg::Node(place)).count();

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, Tensor};
 
-use super::graph::{Arg, Graph, Role, WeightSpec};
+use super::exported::EXPORT;
+use super::graph::{Graph, Role, WeightSpec};
 use super::init::Init;
 use super::{Model, weights};
 use crate::config::suggest;
@@ -47,7 +48,7 @@ pub struct Step {
 /// Why layers cannot be drawn as stated, in the words of a mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfit {
-    /// The key that says so: `blocks` or `weights`.
+    /// The key that says so: `blocks` or `weights`; `use` where no value of theirs would do.
     pub key: &'static str,
     pub message: String,
     pub expected: Option<String>,
@@ -70,16 +71,20 @@ impl Graph {
         modules
     }
 
-    /// The module that reads a weight first: of several that share it, it belongs to that one.
+    /// The module that a weight belongs to.
     fn module_of(&self, weight: usize) -> Option<&str> {
-        let reads = |inputs: &[Arg]| inputs.contains(&Arg::Weight(weight));
-        self.nodes.iter().find(|node| reads(&node.inputs)).map(|node| node.module.as_str())
+        self.first_reader(weight).map(|node| node.module.as_str())
     }
 }
 
 /// The steps of a network in the order of execution: its blocks, each a list of module paths that stand for all below them, or
 /// without blocks each module with parameters.
 pub fn steps(graph: &Graph, blocks: &[Vec<String>]) -> Result<Vec<Step>, Unfit> {
+    if graph.is_opaque() {
+        let message = "layers are to be drawn anew, and TorchScript shows none".to_string();
+        let help = format!("export the model with {EXPORT}, or narrow the metric with `models = [..]`");
+        return Err(Unfit { key: "use", message, expected: None, help: Some(help) });
+    }
     let modules = graph.parameterised();
     if modules.is_empty() {
         let message = "the network has no layer with parameters".to_string();

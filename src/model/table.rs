@@ -1,9 +1,13 @@
-//! A `[[model]]` table: a list of layers, or `file = "model.pt2"`, what PyTorch exported.
+//! A `[[model]]` table: a list of layers, or `file`, what PyTorch exported (.pt2) or TorchScript.
 
-use super::exported::{self, Exported};
+use std::path::Path;
+
+use super::exported::{self, EXPORT, Exported, FileKind};
 use super::graph::Graph;
 use super::layers;
+use super::script;
 use crate::config::Section;
+use crate::error::Error;
 
 /// The keys that say what a network computes, whatever its weights.
 pub const KEYS: &[&str] = &["layers", "preprocess", "file", "classes"];
@@ -21,10 +25,14 @@ pub fn read(section: &Section, input: &[i64], classes: Option<i64>) -> Option<Gr
     if section.has_mistakes() {
         return None;
     }
-    let graph = match exported::read(&path, input, preprocess) {
+    let graph = match is_script(&path) {
+        true => script::read(&path, input, preprocess),
+        false => exported::read(&path, input, preprocess),
+    };
+    let graph = match graph {
         Ok(graph) => graph,
         Err(error) => {
-            section.mistake("file", error.to_string(), None, None);
+            refuse(section, &error);
             return None;
         }
     };
@@ -48,10 +56,19 @@ pub fn check(section: &Section) {
     layers::preprocess(section, None);
     if let Some(path) = section.file("file")
         && !section.has_mistakes()
-        && let Err(error) = Exported::open(&path)
+        && let Err(error) = if is_script(&path) { script::check(&path) } else { Exported::open(&path).map(drop) }
     {
-        section.mistake("file", error.to_string(), None, None);
+        refuse(section, &error);
     }
+}
+
+fn is_script(path: &Path) -> bool {
+    matches!(exported::kind_of(path), Ok(FileKind::TorchScript))
+}
+
+fn refuse(section: &Section, error: &Error) {
+    let (message, help) = error.parts();
+    section.mistake("file", message, None, help);
 }
 
 /// What is wrong with the table or the kind of its file; the number of classes that it states.
@@ -64,11 +81,23 @@ fn check_file(section: &Section) -> Option<i64> {
         }
     }
     if let Some(path) = section.file("file") {
+        if is_script(&path) {
+            if section.has("train") {
+                let message = "TorchScript cannot be trained here, as its layers cannot be seen".to_string();
+                let help = format!("export the model with {EXPORT}, or take out `train` to use it as it is");
+                section.mistake_at_key("train", message, None, Some(help));
+            }
+            return stated_classes(section);
+        }
         match exported::refusal(&path) {
             Ok(None) => {}
-            Ok(Some(refusal)) => section.mistake("file", refusal, None, None),
-            Err(error) => section.mistake("file", error.to_string(), None, None),
+            Ok(Some(refusal)) => refuse(section, &refusal),
+            Err(error) => refuse(section, &error),
         }
     }
+    stated_classes(section)
+}
+
+fn stated_classes(section: &Section) -> Option<i64> {
     section.optional_if("classes", |classes| *classes >= 1, "the number of logits that the model gives")
 }

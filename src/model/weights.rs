@@ -9,6 +9,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::exported::{self, Exported, FileKind};
 use super::graph::{Graph, WeightSpec};
+use crate::config::suggest;
 use crate::error::{Error, Result};
 
 /// Reads a file of tensors by name.
@@ -22,6 +23,8 @@ pub fn read_tensors(path: &Path) -> Result<BTreeMap<String, Tensor>> {
 pub fn read(graph: &Graph, path: &Path, kind: Kind, device: Device) -> Result<Vec<Tensor>> {
     let tensors = match exported::kind_of(path)? {
         FileKind::Exported => Exported::open(path)?.weights(graph)?,
+        // They stay inside.
+        FileKind::TorchScript if graph.is_opaque() => BTreeMap::new(),
         _ => read_tensors(path)?,
     };
     let weights = arrange(graph, tensors)
@@ -29,23 +32,53 @@ pub fn read(graph: &Graph, path: &Path, kind: Kind, device: Device) -> Result<Ve
     weights.iter().map(|weight| Ok(weight.f_to_device(device)?.f_to_kind(kind)?)).collect()
 }
 
-/// Puts named tensors in the order of `graph.weights`. One error names everything that is missing, left over or of
-/// another shape; batch norm's `num_batches_tracked`, of which nothing depends, may be left over.
+/// Puts named tensors in the order of `graph.weights`. One error names everything that is missing, of another shape or left
+/// over, layer by layer; batch norm's `num_batches_tracked`, of which nothing depends, may be left over.
 pub fn arrange(graph: &Graph, mut tensors: BTreeMap<String, Tensor>) -> Result<Vec<Tensor>> {
-    let mut weights = Vec::with_capacity(graph.weights.len());
-    let mut wrong = Vec::new();
-    for WeightSpec { name, shape, .. } in &graph.weights {
-        match tensors.remove(name) {
-            None => wrong.push(format!("`{name}` {shape:?} is missing")),
-            Some(tensor) if tensor.size() != *shape => {
-                wrong.push(format!("`{name}` is {:?} where the model has {shape:?}", tensor.size()));
-            }
-            Some(tensor) => weights.push(tensor),
+    let found: Vec<Option<Tensor>> = graph.weights.iter().map(|spec| tensors.remove(&spec.name)).collect();
+    tensors.retain(|name, _| !name.ends_with("num_batches_tracked"));
+    let mut wrong: Vec<(String, Vec<String>)> = Vec::new();
+    for (at, (WeightSpec { name, shape, .. }, found)) in graph.weights.iter().zip(&found).enumerate() {
+        let said = match found {
+            Some(tensor) if tensor.size() == *shape => continue,
+            Some(tensor) => format!("`{name}` is {:?} where the model has {shape:?}", tensor.size()),
+            None => match near(name, shape, &tensors) {
+                Some(near) => format!("`{name}` {shape:?} is missing (is it `{near}`?)"),
+                None => format!("`{name}` {shape:?} is missing"),
+            },
+        };
+        let layer = graph.first_reader(at).map_or_else(
+            || "no layer".to_string(),
+            |node| {
+                format!(
+                    "layer `{}` ({})",
+                    if node.module.is_empty() { &node.name } else { &node.module },
+                    node.op.name()
+                )
+            },
+        );
+        match wrong.last_mut().filter(|(last, _)| *last == layer) {
+            Some((_, of_layer)) => of_layer.push(said),
+            None => wrong.push((layer, vec![said])),
         }
     }
-    let left_over = tensors.iter().filter(|(name, _)| !name.ends_with("num_batches_tracked"));
-    wrong.extend(left_over.map(|(name, tensor)| format!("`{name}` {:?} is not in the model", tensor.size())));
-    if wrong.is_empty() { Ok(weights) } else { Err(Error::new(wrong.join("; "))) }
+    if !tensors.is_empty() {
+        let left_over = tensors.iter().map(|(name, tensor)| format!("`{name}` {:?}", tensor.size()));
+        wrong.push(("not in the model".to_string(), left_over.collect()));
+    }
+    if wrong.is_empty() {
+        return Ok(found.into_iter().flatten().collect());
+    }
+    let parts = wrong.into_iter().map(|(layer, said)| format!("{layer}: {}", said.join(", ")));
+    Err(Error::new(parts.collect::<Vec<_>>().join("; ")))
+}
+
+/// The name, among those that no layer claims, that a missing tensor may go by: the same below some prefix, such as `module.`
+/// that a wrapper puts there, or else the nearest; of one shape.
+fn near(name: &str, shape: &[i64], tensors: &BTreeMap<String, Tensor>) -> Option<String> {
+    let alike = || tensors.iter().filter(|(_, tensor)| tensor.size() == shape).map(|(name, _)| name.as_str());
+    let below = alike().find(|other| other.strip_suffix(name).is_some_and(|prefix| prefix.ends_with('.')));
+    below.map(String::from).or_else(|| suggest(name, alike()))
 }
 
 /// Writes weights in the order of `graph.weights`.
@@ -117,7 +150,28 @@ mod tests {
         let error = arrange(&batch_norm_graph(), given).unwrap_err().to_string();
         assert_eq!(
             error,
-            "`fc.weight` is [2, 3] where the model has [3, 2]; `fc.bias` [3] is missing; `head.bias` [3] is not in the model"
+            "layer `fc` (linear): `fc.weight` is [2, 3] where the model has [3, 2], `fc.bias` [3] is missing; \
+             not in the model: `head.bias` [3]"
+        );
+    }
+
+    #[test]
+    fn a_missing_tensor_is_looked_for_under_other_names() {
+        let given = tensors(&[
+            ("module.bn.weight", &[2]),
+            ("bn.bais", &[2]),
+            ("bn.running_mean", &[2]),
+            ("bn.running_var", &[2]),
+            // Of another shape, however near its name is.
+            ("fc.wieght", &[2, 3]),
+            ("fc.bias", &[3]),
+        ]);
+        let error = arrange(&batch_norm_graph(), given).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "layer `bn` (batch_norm): `bn.weight` [2] is missing (is it `module.bn.weight`?), \
+             `bn.bias` [2] is missing (is it `bn.bais`?); layer `fc` (linear): `fc.weight` [3, 2] is missing; \
+             not in the model: `bn.bais` [2], `fc.wieght` [2, 3], `module.bn.weight` [2]"
         );
     }
 

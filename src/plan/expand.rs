@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::{
-    Cell, CellId, DataRef, Explain, Other, Outside, Perturb, Picture, Plan, Rank, Retrain, Score, Task, Train, identity,
+    AS_TRAINED, Cell, CellId, DataRef, Explain, Other, Outside, Perturb, Picture, Plan, Rank, Retrain, Score, Shown,
+    Strip, Task, Train, identity,
 };
 use crate::error::Result;
 use crate::need::{Maps, ModelRef, Modified, Need, Perturbed, Ranked, Retraining};
@@ -20,6 +21,9 @@ pub const PART: usize = 16;
 /// What turns a row's training seed into that of its siblings: beyond the seeds that people write. A sibling for each row
 /// keeps the rows independent, which pairs among them would not be.
 const SIBLING: u64 = 1 << 32;
+
+/// The most steps that a strip shows: what a page holds in one row of maps that can still be told apart, or in two.
+const STEPS: usize = 12;
 
 /// All cells of the suite, as far as they can be known: `record` answers with what a finished cell recorded, and metrics
 /// that ask in rounds ask as far as these answers carry them.
@@ -36,7 +40,8 @@ pub fn expand(suite: &Suite, outside: &Outside, record: &dyn Fn(CellId) -> Optio
     for metric in 0..suite.metrics.len() {
         for (row, explainer, images) in expansion.rows(metric) {
             if row.seed == suite.model_seeds[0] {
-                expansion.picture(images, row, explainer)?;
+                expansion.gallery(images, &row, explainer)?;
+                expansion.strip(metric, images, row, explainer)?;
             }
         }
     }
@@ -275,23 +280,69 @@ impl<'a> Expansion<'a, '_> {
             .collect()
     }
 
-    fn picture(&mut self, images: &Images, row: Train, explainer: usize) -> Result<()> {
+    /// A picture of each explainer on each network for the gallery, of the images of the first metric that looks at it.
+    fn gallery(&mut self, images: &Images, row: &Train, explainer: usize) -> Result<()> {
         let shown = self.plan.goals.iter().filter_map(|id| self.plan.cell(*id)).any(|cell| match &cell.task {
             Task::Picture(other) => {
-                (other.network.dataset, other.network.model, other.explainer) == (row.dataset, row.model, explainer)
+                let place = (other.network.dataset, other.network.model, other.explainer);
+                other.shown == Shown::Gallery && place == (row.dataset, row.model, explainer)
             }
             _ => false,
         });
-        let explained = self.explain(&row, &row, images, explainer, &Maps::default())?;
-        if let (false, Some(explained)) = (shown, explained.first().copied()) {
-            let trained = self.train(&row)?;
-            let task = Picture { network: row, trained, explainer, images: images.clone(), explained };
-            let id = identity::picture(&task, self.suite, self.outside);
-            self.plan.add(Cell { id, task: Task::Picture(task), needs: vec![trained, explained] });
-            self.plan.add_goal(id);
+        if !shown {
+            self.picture(Shown::Gallery, images, row, explainer, Maps::default())?;
         }
         Ok(())
     }
+
+    /// The pictures of the steps that a metric shows, if it shows any.
+    fn strip(&mut self, metric: usize, images: &Images, row: Train, explainer: usize) -> Result<()> {
+        let known = self.suite.known(row.dataset, row.model);
+        let mut steps = self.suite.metrics[metric].value.metric.method.steps(&known);
+        let count = steps.len();
+        if count == 0 {
+            return Ok(());
+        }
+        let mut place = 0..count;
+        let kept = spread(count, STEPS);
+        steps.retain(|_| place.next().is_some_and(|place| kept.contains(&place)));
+        let mut pictures = Vec::new();
+        for (title, maps) in std::iter::once((AS_TRAINED.to_string(), Maps::default())).chain(steps) {
+            let id = self.picture(Shown::Strip, images, &row, explainer, maps)?;
+            pictures.extend(id.map(|id| (title, id)));
+        }
+        self.plan.strips.push(Strip { network: row, explainer, metric, pictures, steps: count });
+        Ok(())
+    }
+
+    /// A picture of the first block of explanations; `None` where there are no images.
+    fn picture(
+        &mut self,
+        shown: Shown,
+        images: &Images,
+        row: &Train,
+        explainer: usize,
+        maps: Maps,
+    ) -> Result<Option<CellId>> {
+        let Some(explained) = self.explain(row, row, images, explainer, &maps)?.first().copied() else {
+            return Ok(None);
+        };
+        let (trained, images) = (self.train(row)?, images.clone());
+        let task = Picture { network: row.clone(), trained, explainer, images, shown, maps, explained };
+        let id = identity::picture(&task, self.suite, self.outside);
+        self.plan.add(Cell { id, task: Task::Picture(task), needs: vec![trained, explained] });
+        self.plan.add_goal(id);
+        Ok(Some(id))
+    }
+}
+
+/// At most `most` of `count` places, evenly spread from the first to the last.
+fn spread(count: usize, most: usize) -> BTreeSet<usize> {
+    if count <= most {
+        return (0..count).collect();
+    }
+    let last = most.saturating_sub(1).max(1);
+    (0..most).map(|at| (at * (count - 1) + last / 2) / last).collect()
 }
 
 /// The network that a reference names, seen from a row.
@@ -301,5 +352,22 @@ fn network(row: &Train, reference: &ModelRef) -> Train {
         ModelRef::Reseeded(seed) => Train { seed: *seed, ..row.clone() },
         ModelRef::Counterpart => Train { data: DataRef::Counterpart, ..row.clone() },
         ModelRef::Sibling(data) => Train { data: *data, seed: row.seed ^ SIBLING, ..row.clone() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_steps_some_are_shown_with_both_ends() {
+        let spread = |count, most| spread(count, most).into_iter().collect::<Vec<_>>();
+        assert_eq!(spread(0, 4), [0; 0]);
+        assert_eq!(spread(4, 4), [0, 1, 2, 3]);
+        // Thirds of 9: 0, 3, 6, 9.
+        assert_eq!(spread(10, 4), [0, 3, 6, 9]);
+        // Thirds of 5, rounded: 0, 1.67, 3.33, 5.
+        assert_eq!(spread(6, 4), [0, 2, 3, 5]);
+        assert_eq!((spread(54, 12).len(), spread(54, 12).last()), (12, Some(&53)));
     }
 }

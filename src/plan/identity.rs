@@ -150,5 +150,10 @@ pub fn score(score: &Score, suite: &Suite, outside: &Outside) -> CellId {
 
 pub fn picture(picture: &Picture, suite: &Suite, outside: &Outside) -> CellId {
     let map = &suite.explainers[picture.explainer].value.map;
-    base("picture", suite, outside).field("map", map.shown()).need(picture.trained).need(picture.explained).finish()
+    base("picture", suite, outside)
+        .field("map", map.shown())
+        .field("most", picture.shown.most().to_string())
+        .need(picture.trained)
+        .need(picture.explained)
+        .finish()
 }

@@ -41,7 +41,7 @@ pub enum Task {
     Perturb(Perturb),
     /// What one metric says of one explainer on one network, image by image.
     Score(Score),
-    /// A few images with their maps, for the report's gallery.
+    /// A few images with their maps, for the report's figures.
     Picture(Picture),
 }
 
@@ -134,18 +134,52 @@ pub struct Other {
     pub explained: Vec<CellId>,
 }
 
-/// The most images that a Picture cell keeps: enough for the worst tenth of them to be shown too.
-pub const PICTURES: usize = 64;
-
 #[derive(Clone, Debug)]
 pub struct Picture {
     pub network: Train,
     pub trained: CellId,
     pub explainer: usize,
     pub images: Images,
+    pub shown: Shown,
+    /// What of the network was drawn anew before it was explained.
+    pub maps: Maps,
     /// The first block of explanations.
     pub explained: CellId,
 }
+
+/// Which figure a Picture cell is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// The gallery of a network.
+    Gallery,
+    /// One column of a [`Strip`].
+    Strip,
+}
+
+impl Shown {
+    /// The most images that are kept: for a gallery enough for the worst tenth of them to be shown too, for strips a figure each.
+    pub fn most(self) -> usize {
+        match self {
+            Self::Gallery => 64,
+            Self::Strip => 3,
+        }
+    }
+}
+
+/// One explainer's maps of a few images, step by step as a metric shows them.
+#[derive(Clone, Debug)]
+pub struct Strip {
+    pub network: Train,
+    pub explainer: usize,
+    pub metric: usize,
+    /// The Picture cell of the network as trained, then those of the steps with their titles.
+    pub pictures: Vec<(String, CellId)>,
+    /// How many steps there are; of many, some are shown.
+    pub steps: usize,
+}
+
+/// What the first column of a strip is called.
+pub const AS_TRAINED: &str = "as trained";
 
 /// The cells of a suite, needs before what needs them, and which of them are asked for.
 #[derive(Clone, Debug, Default)]
@@ -154,7 +188,9 @@ pub struct Plan {
     places: HashMap<CellId, usize>,
     /// Trainings, scores and pictures: what the report reads. Also what a metric asked for and must know to go on.
     pub goals: Vec<CellId>,
-    /// The same, to look up.
+    /// Which pictures stand beside each other.
+    pub strips: Vec<Strip>,
+    /// The goals, to look up.
     asked: HashSet<CellId>,
     /// How many further rounds of needs there may be once these cells are done.
     pub later_rounds: usize,
@@ -250,7 +286,15 @@ impl Task {
                 let metric = &suite.metrics[score.metric].label;
                 format!("score {of}: {metric} of {}", suite.explainers[score.explainer].label)
             }
-            Task::Picture(picture) => format!("picture {of}: {}", suite.explainers[picture.explainer].label),
+            Task::Picture(picture) => {
+                let explainer = &suite.explainers[picture.explainer].label;
+                let maps = picture.maps.words();
+                match (picture.shown, maps.is_empty()) {
+                    (Shown::Gallery, _) => format!("picture {of}: {explainer}"),
+                    (Shown::Strip, true) => format!("picture {of}: {explainer}, {AS_TRAINED}"),
+                    (Shown::Strip, false) => format!("picture {of}: {explainer}, {maps}"),
+                }
+            }
         }
     }
 }

@@ -57,6 +57,7 @@ pub struct Report {
     /// How the rankings hold where the suite sweeps over choices that are nobody's hypothesis.
     pub multiverses: Vec<Multiverse>,
     pub pictures: Vec<Gallery>,
+    pub strips: Vec<Strips>,
     /// What a reader must know: images, counts, failed cells.
     pub notes: Vec<String>,
 }
@@ -100,6 +101,8 @@ pub struct Measure {
     pub warning: Option<String>,
     /// What the first number of a curve's points is, such as "fraction removed".
     pub axis: String,
+    /// What a curve's points 1, 2, .. are, where numbers alone do not say it.
+    pub points: Vec<String>,
     /// Named values to compare with, drawn across the figure.
     pub reference_lines: Vec<(String, f64)>,
 }
@@ -180,6 +183,30 @@ pub struct GalleryRow {
     pub label: String,
     pub input: Picture,
     pub maps: Vec<Picture>,
+}
+
+/// One image with the maps of several explainers, step by step as a metric shows them: a row per explainer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Strips {
+    pub dataset: String,
+    pub model: String,
+    pub metric: String,
+    /// Such as "3, predicted 8".
+    pub image: String,
+    pub input: Picture,
+    /// What each map of a row is.
+    pub columns: Vec<String>,
+    pub rows: Vec<Strip>,
+    /// Of which draw they are, and how the image was chosen.
+    pub note: String,
+}
+
+/// One explainer's maps; `None` where a map did not finish.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Strip {
+    pub label: String,
+    pub role: Role,
+    pub maps: Vec<Option<Picture>>,
 }
 
 /// An image of shape [channels, height, width] in row-major order.

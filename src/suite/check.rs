@@ -6,6 +6,7 @@ use super::read::Read;
 use super::{Data, MetricTable, ModelTable, Network, Origin, SplitName};
 use crate::config::{Section, suggest};
 use crate::explainers::{Contender, Unit};
+use crate::model::exported::EXPORT;
 use crate::model::randomize::Unfit;
 use crate::model::weights;
 use crate::need::{Known, ModelRef, Need, Perturbed};
@@ -103,7 +104,7 @@ pub fn check_population(over: Population, models: &[Read<ModelTable>]) {
 }
 
 /// A metric that asks for other trainings of a recipe cannot look at a network that was trained elsewhere.
-pub fn check_recipes(models: &[Read<ModelTable>], metrics: &[Read<MetricTable>]) {
+pub fn check_recipes(networks: &[Network], models: &[Read<ModelTable>], metrics: &[Read<MetricTable>]) {
     let loaded =
         |index: &&usize| models[**index].value.as_ref().is_some_and(|table| matches!(table.origin, Origin::File(_)));
     for (metric, table) in metrics.iter().filter_map(|row| Some((row, row.value.as_ref()?))) {
@@ -117,7 +118,10 @@ pub fn check_recipes(models: &[Read<ModelTable>], metrics: &[Read<MetricTable>])
             let label = &models[*model].label;
             let message =
                 format!("metric `{}` needs other trainings of the recipe, and model `{label}` is loaded", metric.label);
-            let help = "give the model a `train` table, or narrow the metric with `models = [..]`".to_string();
+            let opaque = networks.iter().any(|network| network.model == *model && network.graph.is_opaque());
+            let train =
+                if opaque { format!("export the model with {EXPORT} and give it") } else { "give the model".into() };
+            let help = format!("{train} a `train` table, or narrow the metric with `models = [..]`");
             metric.section.mistake("use", message, None, Some(help));
         }
     }

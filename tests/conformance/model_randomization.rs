@@ -106,6 +106,21 @@ fn points_are_named_by_what_is_new() {
 }
 
 #[test]
+fn what_is_shown_is_of_the_first_draw_and_asked_for_anyway() {
+    let known = Known { draws: vec![7, 8], graph: Some(model().graph), ..Known::default() };
+    let titles = |text: &str| {
+        let metric = metric(text);
+        let (steps, needs) = (metric.steps(&known), metric.needs(&known));
+        assert!(steps.iter().all(|(_, maps)| needs.contains(&Need::Maps(maps.clone())) && drawn(maps).1 == 7));
+        steps.into_iter().map(|(title, _)| title).collect::<Vec<_>>()
+    };
+    assert_eq!(titles("use = 'model-randomization'"), ["linear1", "+ conv1"]);
+    assert_eq!(titles("use = 'model-randomization'\norder = 'bottom-up'"), ["conv1", "+ linear1"]);
+    assert_eq!(titles("use = 'model-randomization'\norder = 'independent'"), ["linear1", "conv1"]);
+    assert!(titles("use = 'random-logit'").is_empty());
+}
+
+#[test]
 fn another_class_and_another_explainer_are_asked_for_once() {
     let own = noise(1);
     let seen = RefCell::new(Vec::new());

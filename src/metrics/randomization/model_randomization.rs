@@ -163,6 +163,18 @@ impl Metric for ModelRandomization {
         self.points_on(graph).into_iter().map(|(name, _)| name).collect()
     }
 
+    /// Those of the first draw, for the class that was explained before.
+    fn steps(&self, known: &Known) -> Vec<(String, Maps)> {
+        let points = known.graph.as_ref().map_or_else(Vec::new, |graph| self.points_on(graph));
+        let Some(&draw) = known.draws.first() else { return Vec::new() };
+        let title = |at: usize, name: String| match (at, self.order) {
+            (0, _) | (_, Order::Independent) => name,
+            _ => format!("+ {name}"),
+        };
+        let points = points.into_iter().enumerate();
+        points.map(|(at, (name, steps))| (title(at, name), self.maps(&steps, draw, Class::Row))).collect()
+    }
+
     fn score(&self, given: &Given) -> Result<Scores> {
         let own = given.pixel_map()?;
         let (images, points) = (given.scene.len(), self.points_on(&given.scene.model.graph));

@@ -6,12 +6,18 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
+use zip::read::{ArchiveOffset, Config};
 
 use crate::error::{Error, Result};
 
 /// What makes a readable file.
 pub const EXPORT: &str = "torch.export.save(torch.export.export(model.eval(), (x,), \
      dynamic_shapes=({0: torch.export.Dim(\"batch\")},)), \"model.pt2\")";
+
+/// The remedy for what a new file will not have.
+pub fn again() -> String {
+    format!("export the model again: {EXPORT}")
+}
 
 /// A zip cannot hold more than this times its own length; weights are hardly ever compressed.
 const MOST_COMPRESSED: u64 = 1100;
@@ -65,12 +71,14 @@ impl Archive {
         let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
         let length = file.metadata().map_err(|error| Error::io("read", path, error))?.len();
         let damaged = |error: zip::result::ZipError| {
-            let path = path.display();
-            Error::new(format!(
-                "{path} is no whole archive, it may be truncated ({error}): export it again with {EXPORT}"
-            ))
+            let message = format!("{} is no whole archive, it may be truncated ({error})", path.display());
+            Error::refused(message, again())
         };
-        let zip = ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
+        // Nothing precedes the archive. To look for something that does would mistake the list's second entry for its first
+        // where that takes as many bytes as PyTorch's two zip64 records after the list (so it is for `resnet18.pt2`), and
+        // would open the archive of examples that lies within a truncated file.
+        let whole = Config { archive_offset: ArchiveOffset::Known(0) };
+        let zip = ZipArchive::with_config(whole, BufReader::new(file)).map_err(damaged)?;
         // Names that are no text belong to no model.
         let members = zip.file_names().filter_map(|name| {
             let name = name.ok()?;
@@ -108,9 +116,9 @@ impl Archive {
     /// When it is missing, damaged or longer than the archive can hold.
     pub fn read(&mut self, member: &str) -> Result<Vec<u8>> {
         let path = self.path.display().to_string();
-        let fault = |why: String| Error::new(format!("{path}: its member `{member}` {why}"));
+        let fault = |why: String| Error::refused(format!("{path}: its member `{member}` {why}"), again());
         let Some(place) = self.members.get(member) else {
-            return Err(fault(format!("is missing: export the model again with {EXPORT}")));
+            return Err(fault("is missing".to_string()));
         };
         let most = self.length.saturating_mul(MOST_COMPRESSED);
         let entry = self.zip.by_index(*place).map_err(|error| fault(format!("cannot be read: {error}")))?;
@@ -134,15 +142,15 @@ impl Archive {
     /// A member that holds JSON.
     pub fn json<T: serde::de::DeserializeOwned>(&mut self, member: &str) -> Result<T> {
         let bytes = self.read(member)?;
-        let fault = |why: String| Error::new(format!("{}: its member `{member}` {why}", self.path.display()));
+        let fault = |why: String| self.fault(format!("its member `{member}` {why}"), again());
         if bytes.len() as u64 > MOST_TEXT {
             return Err(fault(format!("is of {} bytes, more than a program needs", bytes.len())));
         }
         serde_json::from_slice(&bytes).map_err(|error| fault(format!("is not as `torch.export` writes it: {error}")))
     }
 
-    /// An error that begins with the file's name.
-    pub fn fault(&self, text: impl std::fmt::Display) -> Error {
-        Error::new(format!("{}: {text}", self.path.display()))
+    /// An error that begins with the file's name, and its remedy.
+    pub fn fault(&self, text: impl std::fmt::Display, help: impl Into<String>) -> Error {
+        Error::refused(format!("{}: {text}", self.path.display()), help)
     }
 }

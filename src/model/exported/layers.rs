@@ -1,17 +1,14 @@
 //! Rules for layers: what they compute is an [`Op`] of the layer list too, and their weights start as PyTorch draws them.
 
-use super::lower::{Call, Made, Result, Value};
+use super::call::{Call, Result, one};
+use super::lower::{Made, Value};
 use crate::model::graph::Role;
 use crate::model::init::Init;
+use crate::model::ops::Op;
 use crate::model::ops::aten::Aten;
-use crate::model::ops::{Op, Window};
-
-fn one(value: Value) -> Result<Made> {
-    Ok(Made::Tensors(vec![value]))
-}
 
 /// Operations whose first dimension must be the examples.
-fn batched(x: &Value) -> Result<()> {
+pub fn batched(x: &Value) -> Result<()> {
     if x.leads_with_batch() {
         Ok(())
     } else {
@@ -81,7 +78,7 @@ pub fn prelu(call: &mut Call) -> Result<Made> {
 }
 
 /// The weight `[out, in, ..]` and the bias of a linear or convolution layer.
-fn fan_in(call: &mut Call, weight: &Value, bias: &Option<Value>) {
+pub fn fan_in(call: &mut Call, weight: &Value, bias: &Option<Value>) {
     let inputs: i64 = weight.shapes[0].iter().skip(1).product();
     // Attention's packed projection is drawn after Glorot and Bengio, "Understanding the difficulty of training deep
     // feedforward neural networks", 2010; neither it nor the projection after it starts with biases.
@@ -102,96 +99,8 @@ pub fn linear(call: &mut Call) -> Result<Made> {
 }
 
 /// All tensors that there are.
-fn with<'a>(tensors: &[&'a Value], optional: &[Option<&'a Value>]) -> Vec<&'a Value> {
+pub fn with<'a>(tensors: &[&'a Value], optional: &[Option<&'a Value>]) -> Vec<&'a Value> {
     tensors.iter().copied().chain(optional.iter().flatten().copied()).collect()
-}
-
-pub fn convolution(call: &mut Call) -> Result<Made> {
-    let (x, weight, bias) = (call.tensor("input")?, call.tensor("weight")?, call.tensor_or_none("bias")?);
-    batched(&x)?;
-    let dimensions = if call.operation == "conv1d" { 1 } else { 2 };
-    let (stride, dilation) = (lengths(call, "stride", dimensions, 1)?, lengths(call, "dilation", dimensions, 1)?);
-    let padding = match call.text("padding") {
-        None => lengths(call, "padding", dimensions, 0)?,
-        Some("valid") => vec![0; dimensions],
-        Some(_) => {
-            let kernel = weight.shapes[0].iter().skip(2);
-            let total = kernel.zip(&dilation).map(|(kernel, dilation)| (kernel - 1).checked_mul(*dilation));
-            let total = total.collect::<Option<Vec<i64>>>().unwrap_or_default();
-            if total.len() != dimensions || total.iter().any(|total| total % 2 != 0) {
-                return Err("is padded by more on one side than on the other, which is not understood".to_string());
-            }
-            total.iter().map(|total| total / 2).collect()
-        }
-    };
-    let groups = call.int("groups", Some(1))?;
-    if !(1..=LONGEST).contains(&groups) {
-        return Err(format!("has {groups} groups"));
-    }
-    fan_in(call, &weight, &bias);
-    let op = Op::Convolution { stride, padding, dilation, groups };
-    one(call.emit(op, &with(&[&x, &weight], &[bias.as_ref()]))?)
-}
-
-/// No length of a window may exceed this, so that no product of them overflows.
-const LONGEST: i64 = 1 << 16;
-
-/// One length for each dimension; a single one stands for all.
-fn lengths(call: &Call, key: &str, dimensions: usize, default: i64) -> Result<Vec<i64>> {
-    let given = call.ints(key)?.filter(|given| !given.is_empty()).unwrap_or_else(|| vec![default]);
-    if given.iter().any(|length| !(0..=LONGEST).contains(length)) {
-        return Err(format!("has lengths as `{key}` that are not from 0 to {LONGEST}"));
-    }
-    match given.len() {
-        1 => Ok(vec![given[0]; dimensions]),
-        count if count == dimensions => Ok(given),
-        count => Err(format!("has {count} lengths as `{key}` for {dimensions} dimensions")),
-    }
-}
-
-fn dimensions(call: &Call) -> usize {
-    if call.operation.ends_with("1d") { 1 } else { 2 }
-}
-
-fn window(call: &Call) -> Result<Window> {
-    let dimensions = dimensions(call);
-    let kernel = lengths(call, "kernel_size", dimensions, 1)?;
-    let given = call.ints("stride")?.is_some_and(|stride| !stride.is_empty());
-    let stride = if given { lengths(call, "stride", dimensions, 1)? } else { kernel.clone() };
-    let padding = lengths(call, "padding", dimensions, 0)?;
-    Ok(Window { kernel, stride, padding, ceil: call.flag("ceil_mode", false)? })
-}
-
-pub fn max_pool(call: &mut Call) -> Result<Made> {
-    let x = call.tensor("self")?;
-    batched(&x)?;
-    let op = Op::MaxPool { window: window(call)?, dilation: lengths(call, "dilation", dimensions(call), 1)? };
-    one(call.emit(op, &[&x])?)
-}
-
-pub fn average_pool(call: &mut Call) -> Result<Made> {
-    let x = call.tensor("self")?;
-    batched(&x)?;
-    if call.is_given("divisor_override") {
-        return Err("divides by a number of its own, which is not understood".to_string());
-    }
-    let op = Op::AveragePool { window: window(call)?, count_padding: call.flag("count_include_pad", true)? };
-    one(call.emit(op, &[&x])?)
-}
-
-pub fn adaptive_average_pool(call: &mut Call) -> Result<Made> {
-    let x = call.tensor("self")?;
-    batched(&x)?;
-    let size = lengths(call, "output_size", dimensions(call), 1)?;
-    one(call.emit(Op::AdaptiveAveragePool { size }, &[&x])?)
-}
-
-/// Gives the places of the largest too, which nothing that has a gradient can need.
-pub fn adaptive_max_pool(call: &mut Call) -> Result<Made> {
-    let x = call.tensor("self")?;
-    batched(&x)?;
-    let size = lengths(call, "output_size", dimensions(call), 1)?;
-    one(call.emit(Op::AdaptiveMaxPool { size }, &[&x])?)
 }
 
 pub fn batch_norm(call: &mut Call) -> Result<Made> {
@@ -255,9 +164,13 @@ pub fn dropout(call: &mut Call) -> Result<Made> {
     if !(0.0..=1.0).contains(&probability) {
         return Err(format!("drops with probability {probability}"));
     }
+    one(dropped(call, &x, probability)?)
+}
+
+pub fn dropped(call: &mut Call, x: &Value, probability: f64) -> Result<Value> {
     let op = Op::Dropout { probability };
     if x.leads_with_batch() {
-        return one(call.emit_view(op, &x)?);
+        return call.emit_view(op, x);
     }
     let Some(at) = (0..x.dims()).find(|dim| x.length(*dim) == super::BATCHES) else {
         return Err("drops what does not belong to single examples".to_string());
@@ -273,7 +186,7 @@ pub fn dropout(call: &mut Call) -> Result<Made> {
             }
         })
         .collect();
-    let first = call.emit_view(Op::Aten(Aten::Permute { dims: swap.clone() }), &x)?;
+    let first = call.emit_view(Op::Aten(Aten::Permute { dims: swap.clone() }), x)?;
     let dropped = call.emit_view(op, &first)?;
-    one(call.emit_view(Op::Aten(Aten::Permute { dims: swap }), &dropped)?)
+    call.emit_view(Op::Aten(Aten::Permute { dims: swap }), &dropped)
 }

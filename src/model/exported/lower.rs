@@ -7,13 +7,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::archive::EXPORT;
-use super::schema::{Argument, Integer, Node as Given, TensorMeta};
-use crate::model::graph::{Arg, Graph, Node, Role, WeightSpec};
+use super::call::Call;
+use super::schema::{Argument, Graph as Program, Integer, Node as Given, TensorMeta};
+use crate::model::graph::{Arg, Graph, Role, WeightSpec};
 use crate::model::init::Init;
-use crate::model::ops::Op;
 use crate::model::ops::aten::Length;
-use crate::model::ops::batched::batched_shape;
 
 /// For batches of two and of three examples.
 pub const BATCHES: [i64; 2] = [2, 3];
@@ -27,9 +25,9 @@ pub struct Value {
     /// With the batch, for each of [`BATCHES`].
     pub shapes: [Vec<i64>; 2],
     /// Shared by all that may be views of the same memory.
-    memory: usize,
+    pub(super) memory: usize,
     /// Shared by all names of one and the same tensor.
-    tensor: usize,
+    pub(super) tensor: usize,
     /// Whether its elements are truths, by the program.
     pub truths: bool,
 }
@@ -56,13 +54,21 @@ pub struct Lowering {
     placed: HashMap<usize, usize>,
     values: HashMap<String, Value>,
     numbers: HashMap<String, Number>,
-    meta: HashMap<String, TensorMeta>,
-    names: HashSet<String>,
+    pub(super) meta: HashMap<String, TensorMeta>,
+    pub(super) names: HashSet<String>,
+    /// What some node, or whoever asks for the output, reads.
+    read: HashSet<String>,
     memories: usize,
 }
 
 impl Lowering {
-    pub fn new(graph: Graph, weights: HashMap<String, Pending>, meta: HashMap<String, TensorMeta>) -> Self {
+    pub fn new(graph: Graph, weights: HashMap<String, Pending>, program: &Program) -> Self {
+        let arguments = program.nodes.iter().flat_map(|node| &node.inputs);
+        let read = arguments.flat_map(|input| match &input.arg {
+            Argument::Tensor(name) => vec![name.clone()],
+            Argument::Tensors(names) => names.iter().flatten().cloned().collect(),
+            _ => Vec::new(),
+        });
         Self {
             graph,
             weights,
@@ -70,10 +76,20 @@ impl Lowering {
             placed: HashMap::new(),
             values: HashMap::new(),
             numbers: HashMap::new(),
-            meta,
+            meta: program.tensor_values.clone(),
             names: HashSet::new(),
+            read: read.collect(),
             memories: 0,
         }
+    }
+
+    /// Says that a name is read.
+    pub fn reads(&mut self, name: &str) {
+        self.read.insert(name.to_string());
+    }
+
+    pub fn is_read(&self, name: &str) -> bool {
+        self.read.contains(name)
     }
 
     /// Binds the name of the program's input.
@@ -83,7 +99,7 @@ impl Lowering {
         self.values.insert(name.to_string(), Value { arg, shapes, memory, tensor: memory, truths: false });
     }
 
-    fn memory(&mut self) -> usize {
+    pub(super) fn memory(&mut self) -> usize {
         self.memories += 1;
         self.memories
     }
@@ -92,10 +108,9 @@ impl Lowering {
     pub fn value(&mut self, name: &str) -> Result<Value> {
         if let Some(value) = self.values.get(name) {
             return match value.memory {
-                STALE => Err(format!(
-                    "reads `{name}`, a view of a tensor that was changed in place after it was taken: \
-                     write the change out of place in the model and export it again with {EXPORT}"
-                )),
+                STALE => {
+                    Err(format!("reads `{name}`, a view of a tensor that was changed in place after it was taken"))
+                }
                 _ => Ok(value.clone()),
             };
         }
@@ -123,7 +138,7 @@ impl Lowering {
         Ok(value)
     }
 
-    fn number(&self, given: &Integer) -> Result<Number> {
+    pub(super) fn number(&self, given: &Integer) -> Result<Number> {
         match given {
             Integer::Known(known) => Ok([*known; 2]),
             Integer::Named(name) => {
@@ -133,7 +148,7 @@ impl Lowering {
     }
 
     /// What the program says of a tensor.
-    fn is_truths(&self, name: &str) -> bool {
+    pub(super) fn is_truths(&self, name: &str) -> bool {
         self.meta.get(name).is_some_and(TensorMeta::is_bool)
     }
 
@@ -216,205 +231,6 @@ pub enum Made {
     Nothing,
 }
 
-/// One node of the program with its arguments. Defaults are those of ATen's schema.
-pub struct Call<'a> {
-    pub lowering: &'a mut Lowering,
-    given: &'a Given,
-    /// Without the underscore of in-place operations.
-    pub operation: String,
-    pub overload: String,
-    name: String,
-    module: String,
-}
-
-impl Call<'_> {
-    pub fn tensor(&mut self, key: &str) -> Result<Value> {
-        self.tensor_or_none(key)?.ok_or_else(|| format!("lacks its argument `{key}`"))
-    }
-
-    pub fn tensor_or_none(&mut self, key: &str) -> Result<Option<Value>> {
-        match self.given.argument(key) {
-            None | Some(Argument::None) => Ok(None),
-            Some(Argument::Tensor(name)) => self.lowering.value(name).map(Some),
-            Some(other) => Err(format!("expects a tensor as `{key}`, got {other:?}")),
-        }
-    }
-
-    pub fn is_tensor(&self, key: &str) -> bool {
-        matches!(self.given.argument(key), Some(Argument::Tensor(_)))
-    }
-
-    /// Whether a tensor holds truths.
-    pub fn truths(&self, key: &str) -> bool {
-        match self.given.argument(key) {
-            Some(Argument::Tensor(name)) => self.lowering.is_truths(name),
-            _ => false,
-        }
-    }
-
-    /// Whether a tensor holds fractions, by the program.
-    pub fn is_float(&self, key: &str) -> bool {
-        match self.given.argument(key) {
-            Some(Argument::Tensor(name)) => self.lowering.meta.get(name).is_some_and(TensorMeta::is_float),
-            _ => false,
-        }
-    }
-
-    pub fn gives_float(&self) -> bool {
-        self.lowering.meta.get(&self.name).is_none_or(TensorMeta::is_float)
-    }
-
-    pub fn tensors(&mut self, key: &str) -> Result<Vec<Option<Value>>> {
-        match self.given.argument(key) {
-            Some(Argument::Tensors(names)) => {
-                names.iter().map(|name| name.as_ref().map(|name| self.lowering.value(name)).transpose()).collect()
-            }
-            other => Err(format!("expects tensors as `{key}`, got {other:?}")),
-        }
-    }
-
-    pub fn number(&self, key: &str, default: Option<i64>) -> Result<Number> {
-        match (self.given.argument(key), default) {
-            (Some(Argument::Integer(number)), _) => self.lowering.number(number),
-            (None | Some(Argument::None), Some(default)) => Ok([default; 2]),
-            (other, _) => Err(format!("expects an integer as `{key}`, got {other:?}")),
-        }
-    }
-
-    /// A number that does not depend on the batch.
-    pub fn int(&self, key: &str, default: Option<i64>) -> Result<i64> {
-        let [two, three] = self.number(key, default)?;
-        if two == three { Ok(two) } else { Err(format!("has a `{key}` that depends on the number of examples")) }
-    }
-
-    pub fn numbers(&self, key: &str) -> Result<Option<Vec<Number>>> {
-        match self.given.argument(key) {
-            Some(Argument::Integers(all)) => {
-                all.iter().map(|one| self.lowering.number(one)).collect::<Result<_>>().map(Some)
-            }
-            Some(Argument::Integer(one)) => Ok(Some(vec![self.lowering.number(one)?])),
-            None | Some(Argument::None) => Ok(None),
-            Some(other) => Err(format!("expects integers as `{key}`, got {other:?}")),
-        }
-    }
-
-    pub fn ints(&self, key: &str) -> Result<Option<Vec<i64>>> {
-        let Some(numbers) = self.numbers(key)? else { return Ok(None) };
-        let fixed = numbers.iter().map(|[two, three]| (two == three).then_some(*two)).collect::<Option<_>>();
-        fixed.map(Some).ok_or_else(|| format!("has a `{key}` that depends on the number of examples"))
-    }
-
-    pub fn float(&self, key: &str, default: Option<f64>) -> Result<f64> {
-        self.float_or_none(key)?.or(default).ok_or_else(|| format!("lacks its argument `{key}`"))
-    }
-
-    pub fn float_or_none(&self, key: &str) -> Result<Option<f64>> {
-        match self.given.argument(key) {
-            Some(Argument::Float(number)) => Ok(Some(*number)),
-            Some(Argument::Integer(Integer::Known(number))) => Ok(Some(*number as f64)),
-            Some(Argument::Bool(truth)) => Ok(Some(f64::from(u8::from(*truth)))),
-            None | Some(Argument::None) => Ok(None),
-            Some(other) => Err(format!("expects a number as `{key}`, got {other:?}")),
-        }
-    }
-
-    pub fn flag(&self, key: &str, default: bool) -> Result<bool> {
-        match self.given.argument(key) {
-            Some(Argument::Bool(flag)) => Ok(*flag),
-            None | Some(Argument::None) => Ok(default),
-            Some(other) => Err(format!("expects true or false as `{key}`, got {other:?}")),
-        }
-    }
-
-    pub fn text(&self, key: &str) -> Option<&str> {
-        match self.given.argument(key) {
-            Some(Argument::Text(text)) => Some(text),
-            _ => None,
-        }
-    }
-
-    pub fn is_given(&self, key: &str) -> bool {
-        !matches!(self.given.argument(key), None | Some(Argument::None))
-    }
-
-    /// The type of numbers that is asked for.
-    pub fn kind(&self, key: &str) -> Option<u64> {
-        match self.given.argument(key) {
-            Some(Argument::Kind(kind)) => Some(*kind),
-            _ => None,
-        }
-    }
-
-    /// How many tensors or numbers the node gives.
-    pub fn outputs(&self) -> usize {
-        self.given.gives().len()
-    }
-
-    /// Says how a weight starts, once; the first layer that uses a tied weight decides.
-    pub fn starts(&mut self, weight: &Value, role: Role, init: Init) {
-        if let Arg::Weight(at) = weight.arg
-            && self.lowering.started.insert(at)
-            && let Some(spec) = self.lowering.graph.weights.get_mut(at)
-        {
-            spec.init = init;
-            spec.role = role;
-        }
-    }
-
-    /// Adds a node to the graph.
-    pub fn emit(&mut self, op: Op, inputs: &[&Value]) -> Result<Value> {
-        let shape = |batch: usize| {
-            let shapes: Vec<&[i64]> = inputs.iter().map(|value| &value.shapes[batch][..]).collect();
-            batched_shape(&op, &shapes)
-        };
-        let shapes = [shape(0)?, shape(1)?];
-        // Renamed where it turns out to be the last.
-        let name = format!("{}.{}.{}", self.name, op.name(), self.lowering.graph.nodes.len());
-        self.lowering.names.insert(name.clone());
-        let inputs = inputs.iter().map(|value| value.arg).collect();
-        self.lowering.graph.nodes.push(Node { name, module: self.module.clone(), op, inputs });
-        let arg = Arg::Node(self.lowering.graph.nodes.len() - 1);
-        let memory = self.lowering.memory();
-        Ok(Value { arg, shapes, memory, tensor: memory, truths: false })
-    }
-
-    /// The same for an operation whose result may be a view of its input.
-    pub fn emit_view(&mut self, op: Op, of: &Value) -> Result<Value> {
-        Ok(Value { memory: of.memory, ..self.emit(op, &[of])? })
-    }
-
-    /// Whether a weight's name ends so.
-    pub fn is_named(&self, weight: &Value, end: &str) -> bool {
-        match weight.arg {
-            Arg::Weight(at) => self.lowering.graph.weights.get(at).is_some_and(|spec| spec.name.ends_with(end)),
-            _ => false,
-        }
-    }
-
-    /// The value as one that is a view of nothing.
-    pub fn apart(&mut self, value: Value) -> Value {
-        let memory = self.lowering.memory();
-        Value { memory, tensor: memory, ..value }
-    }
-
-    /// The value as what may be a view of itself, or a copy.
-    pub fn perhaps_apart(&mut self, value: Value) -> Value {
-        Value { tensor: self.lowering.memory(), ..value }
-    }
-
-    /// The value as a view of another.
-    pub fn same_memory(&self, value: Value, of: &Value) -> Value {
-        Value { memory: of.memory, ..value }
-    }
-
-    /// The network's input, which tells how many examples there are.
-    pub fn batch(&mut self) -> Value {
-        let shapes = BATCHES.map(|batch| [&[batch], &self.lowering.graph.input[..]].concat());
-        let memory = self.lowering.memory();
-        Value { arg: Arg::Input, shapes, memory, tensor: memory, truths: false }
-    }
-}
-
 impl Value {
     /// The number of dimensions.
     pub fn dims(&self) -> i64 {
@@ -440,6 +256,11 @@ impl Value {
     pub fn leads_with_batch(&self) -> bool {
         self.dims() > 0 && self.length(0) == BATCHES
     }
+}
+
+/// Whether a length depends on the number of examples.
+pub fn is_of_batch([two, three]: Number) -> bool {
+    two != three
 }
 
 /// A length by its values for two batches.

@@ -7,12 +7,19 @@
 //! from a normal distribution of standard deviation 0.02, and buffers other than running statistics are constants.
 
 mod archive;
+mod call;
 mod layers;
 mod lower;
+mod makers;
+mod parts;
+mod pointwise;
+mod products;
+mod recurrent;
 mod rules;
 mod schema;
+mod shapes;
 mod storage;
-mod tensors;
+mod windows;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -25,8 +32,8 @@ pub use archive::{EXPORT, FileKind, kind_of};
 use super::graph::{Arg, Graph, Node, Role};
 use super::init::Init;
 use super::ops::Op;
-use crate::error::Result;
-use archive::Archive;
+use crate::error::{Error, Result};
+use archive::{Archive, again};
 use lower::{BATCHES, Lowering, Pending};
 use schema::{Header, MAJOR, Program, TensorMeta};
 use storage::{Place, Storage};
@@ -51,34 +58,28 @@ impl Exported {
     pub fn open(path: &Path) -> Result<Self> {
         let mut archive = Archive::open(path)?;
         if !archive.has("models/model.json") && archive.has("serialized_exported_program.json") {
-            return Err(archive
-                .fault(format!("was written by a PyTorch before 2.8: export it again with a newer one, {EXPORT}")));
+            let help = format!("export it again with a newer one: {EXPORT}");
+            return Err(archive.fault("was written by a PyTorch before 2.8", help));
         }
         let header: Header = archive.json("models/model.json")?;
         if header.schema_version.major != MAJOR {
             let found = header.schema_version.major;
-            return Err(archive.fault(format!(
-                "is of version {found} of the format, and version {MAJOR} is read: \
-                 export it with PyTorch 2.9 to 2.11, {EXPORT}"
-            )));
+            let message = format!("is of version {found} of the format, and version {MAJOR} is read");
+            return Err(archive.fault(message, format!("export it with PyTorch 2.9 to 2.11: {EXPORT}")));
         }
         let program: Program = archive.json("models/model.json")?;
         let storage = Storage::read(&mut archive)?;
         let (weights, inputs) = signature(&program.graph_module.signature.input_specs)
-            .map_err(|why| archive.fault(format!("its signature {why}")))?;
+            .map_err(|why| archive.fault(format!("its signature {why}"), again()))?;
         let [input] = &inputs[..] else {
-            return Err(archive.fault(format!(
-                "has {} inputs ({}), and a model under explanation has one: export a wrapper that fixes the others",
-                inputs.len(),
-                inputs.join(", ")
-            )));
+            let (count, names) = (inputs.len(), inputs.join(", "));
+            let message = format!("has {count} inputs ({names}), and a model under explanation has one");
+            return Err(archive.fault(message, format!("export a wrapper that fixes the others: {EXPORT}")));
         };
         let outputs = outputs(&program.graph_module.signature.output_specs);
         let [Some(output)] = &outputs[..] else {
-            return Err(archive.fault(format!(
-                "gives {} things, and a model under explanation gives logits alone: export a wrapper that returns these",
-                outputs.len()
-            )));
+            let message = format!("gives {} things, and a model under explanation gives logits alone", outputs.len());
+            return Err(archive.fault(message, format!("export a wrapper that returns these: {EXPORT}")));
         };
         let (input, output) = (input.clone(), output.clone());
         let unknown: Vec<String> = program
@@ -95,7 +96,8 @@ impl Exported {
             })
             .collect();
         if !unknown.is_empty() {
-            return Err(archive.fault(format!("uses operations that have no rule: {}", unknown.join(", "))));
+            let message = format!("uses operations that have no rule: {}", unknown.join(", "));
+            return Err(archive.fault(message, without()));
         }
         Ok(Self { archive, program, storage, weights, input, output })
     }
@@ -114,7 +116,15 @@ impl Exported {
         self.check_input(input)?;
         let graph = Graph { input: input.to_vec(), nodes: Vec::new(), weights: Vec::new(), output: 0 };
         let module = &self.program.graph_module.graph;
-        let mut lowering = Lowering::new(graph, self.pending()?, module.tensor_values.clone());
+        let mut lowering = Lowering::new(graph, self.pending()?, module);
+        lowering.reads(&self.output);
+        if let Some((_, name, _)) = self
+            .weights
+            .iter()
+            .find(|(program_name, name, _)| lowering.is_read(program_name) && self.storage.place(name).is_none())
+        {
+            return Err(self.missing(name));
+        }
         let mut arg = Arg::Input;
         if let Some(op) = preprocess {
             let name = "preprocess".to_string();
@@ -128,19 +138,20 @@ impl Exported {
             lowered.map_err(|why| {
                 let (name, at) = (node.gives().first().cloned().unwrap_or_default(), node.module());
                 let within = if at.is_empty() { String::new() } else { format!(" in `{at}`") };
-                self.archive.fault(format!("node `{name}` ({}){within} {why}", node.operation().0))
+                self.archive.fault(format!("node `{name}` ({}){within} {why}", node.operation().0), without())
             })?;
         }
-        let output = lowering.value(&self.output).map_err(|why| self.archive.fault(format!("its output {why}")))?;
+        let output =
+            lowering.value(&self.output).map_err(|why| self.archive.fault(format!("its output {why}"), without()))?;
         let Arg::Node(at) = output.arg else {
-            return Err(self.archive.fault("gives its input, or a weight, as it is"));
+            return Err(self.archive.fault("gives its input, or a weight, as it is", without()));
         };
         let logits = matches!(&output.shapes, [two, three] if two.len() == 2 && [two[0], three[0]] == BATCHES && two[1] == three[1]);
         if !logits {
             let shape = &output.shapes[0];
-            return Err(self.archive.fault(format!(
-                "gives {shape:?} for a batch of 2, and a model under explanation gives logits [2, classes]"
-            )));
+            let message =
+                format!("gives {shape:?} for a batch of 2, and a model under explanation gives logits [2, classes]");
+            return Err(self.archive.fault(message, format!("export a wrapper that gives these: {EXPORT}")));
         }
         let started = lowering.started;
         let mut graph = Graph { output: at, ..lowering.graph };
@@ -170,20 +181,20 @@ impl Exported {
     }
 
     fn place(&self, name: &str) -> Result<Place> {
-        let place = self.storage.place(name).cloned();
-        place.ok_or_else(|| {
-            self.archive.fault(format!("the tensor `{name}` is missing: export the model again with {EXPORT}"))
-        })
+        self.storage.place(name).cloned().ok_or_else(|| self.missing(name))
+    }
+
+    fn missing(&self, name: &str) -> Error {
+        self.archive.fault(format!("the tensor `{name}` is missing"), again())
     }
 
     fn check_input(&self, input: &[i64]) -> Result<()> {
         let Some(meta) = self.program.graph_module.graph.tensor_values.get(&self.input) else {
-            return Err(self.archive.fault("does not describe its input"));
+            return Err(self.archive.fault("does not describe its input", again()));
         };
         if let Some(Some(batch)) = meta.lengths().first() {
-            return Err(self
-                .archive
-                .fault(format!("was exported for batches of {batch} alone: let their size vary, {EXPORT}")));
+            let message = format!("was exported for batches of {batch} alone");
+            return Err(self.archive.fault(message, format!("let their size vary: {EXPORT}")));
         }
         let expected = self.input();
         let fits = expected.len() == input.len()
@@ -193,7 +204,8 @@ impl Exported {
         }
         let lengths = expected.iter().map(|length| length.map_or("any".to_string(), |length| length.to_string()));
         let expected = lengths.collect::<Vec<_>>().join(", ");
-        Err(self.archive.fault(format!("expects examples of shape [{expected}], and these are {input:?}")))
+        let message = format!("expects examples of shape [{expected}], and these are {input:?}");
+        Err(self.archive.fault(message, "give it examples of its shape, or export it for one of these"))
     }
 
     /// The weights by the program's names for them.
@@ -260,24 +272,25 @@ pub fn read(path: &Path, input: &[i64], preprocess: Option<Op>) -> Result<Graph>
     Exported::open(path)?.graph(input, preprocess)
 }
 
+/// The remedy for what a model does and is not understood.
+fn without() -> String {
+    format!("write the model without it and export it again: {EXPORT}")
+}
+
 /// Why a file of another kind is not a model to be read; none if it is one.
-pub fn refusal(path: &Path) -> Result<Option<String>> {
-    let shown = path.display();
-    Ok(match kind_of(path)? {
-        FileKind::Exported => None,
-        FileKind::TorchScript => {
-            Some(format!("{shown} is TorchScript, whose layers cannot be seen: export the model with {EXPORT}"))
+pub fn refusal(path: &Path) -> Result<Option<Error>> {
+    let (why, help) = match kind_of(path)? {
+        FileKind::Exported => return Ok(None),
+        FileKind::TorchScript => ("is TorchScript, whose layers cannot be seen", format!("export the model: {EXPORT}")),
+        FileKind::Compiled => ("is compiled code, which has no gradients", format!("export the model: {EXPORT}")),
+        FileKind::Safetensors => (
+            "holds weights and no model",
+            format!("describe the model with `layers = [..]` and name the file as `weights`, or export it: {EXPORT}"),
+        ),
+        FileKind::Pickle => {
+            ("is pickled, and reading a pickle can run any code that it holds", format!("export the model: {EXPORT}"))
         }
-        FileKind::Compiled => {
-            Some(format!("{shown} is compiled code, which has no gradients: export the model with {EXPORT}"))
-        }
-        FileKind::Safetensors => Some(format!(
-            "{shown} holds weights and no model: describe it with `layers = [..]` and name the file as `weights`, \
-             or export the model with {EXPORT}"
-        )),
-        FileKind::Pickle => Some(format!(
-            "{shown} is pickled, and reading a pickle can run any code that it holds: export the model with {EXPORT}"
-        )),
-        FileKind::Other => Some(format!("{shown} is no model that is known: export one with {EXPORT}")),
-    })
+        FileKind::Other => ("is no model that is known", format!("export one: {EXPORT}")),
+    };
+    Ok(Some(Error::refused(format!("{} {why}", path.display()), help)))
 }

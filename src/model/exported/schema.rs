@@ -92,6 +92,7 @@ pub enum Argument {
     Float(f64),
     Integer(Integer),
     Integers(Vec<Integer>),
+    Floats(Vec<f64>),
     Text(String),
     Tensor(String),
     Tensors(Vec<Option<String>>),
@@ -129,6 +130,7 @@ fn read(tag: &str, given: &Value) -> Option<Argument> {
             Argument::Integers(known.collect::<Option<_>>()?)
         }
         "as_sym_ints" => Argument::Integers(given.as_array()?.iter().map(integer).collect::<Option<_>>()?),
+        "as_floats" => Argument::Floats(given.as_array()?.iter().map(float).collect::<Option<_>>()?),
         "as_string" => Argument::Text(given.as_str()?.to_string()),
         "as_tensor" => Argument::Tensor(name(given)?),
         "as_tensors" => {

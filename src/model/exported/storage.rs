@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
-use super::archive::{Archive, EXPORT};
+use super::archive::{Archive, EXPORT, again};
 use super::schema::{Payload, Stored, TensorMeta};
 use crate::error::Result;
 use crate::model::ops::batched::{MOST_NUMBERS, numbers};
@@ -28,7 +28,7 @@ pub struct Place {
 impl Storage {
     pub fn read(archive: &mut Archive) -> Result<Self> {
         if archive.has("byteorder") && archive.read("byteorder")? != b"little" {
-            return Err(archive.fault("its weights are not little-endian: export the model on another machine"));
+            return Err(archive.fault("its weights are not little-endian", "export the model on another machine"));
         }
         let mut stored = BTreeMap::new();
         for folder in ["weights", "constants"] {
@@ -52,12 +52,12 @@ impl Storage {
 
 fn place(archive: &Archive, folder: &str, name: &str, stored: &Stored) -> Result<Place> {
     if stored.use_pickle {
-        return Err(archive.fault(format!(
-            "`{name}` is pickled, and reading a pickle can run any code that it holds: \
-             export the model with plain tensors as weights, {EXPORT}"
-        )));
+        return Err(archive.fault(
+            format!("the tensor `{name}` is pickled, and reading a pickle can run any code that it holds"),
+            format!("export the model with plain tensors as weights: {EXPORT}"),
+        ));
     }
-    let fault = |why: &str| archive.fault(format!("the tensor `{name}` {why}"));
+    let fault = |why: &str| archive.fault(format!("the tensor `{name}` {why}"), again());
     let Some(meta) = &stored.tensor_meta else { return Err(fault("has no description")) };
     let integers = |given: &[Value]| -> Option<Vec<i64>> {
         given.iter().map(|given| given.get("as_int")?.as_i64().filter(|length| *length >= 0)).collect()
@@ -80,10 +80,10 @@ fn place(archive: &Archive, folder: &str, name: &str, stored: &Stored) -> Result
         return Err(fault(&format!("is missing: the archive has no member `{member}`")));
     }
     if kind(meta).is_none() {
-        return Err(fault(&format!(
-            "is of a type of numbers, {}, that is not read: convert the model with .float()",
-            meta.dtype
-        )));
+        return Err(archive.fault(
+            format!("the tensor `{name}` is of a type of numbers, {}, that is not read", meta.dtype),
+            format!("convert the model with .float() and export it again: {EXPORT}"),
+        ));
     }
     Ok(Place { member, dtype: meta.dtype, shape, strides, offset })
 }
@@ -115,7 +115,7 @@ impl Place {
         let bytes = archive.read(&self.member)?;
         let member = &self.member;
         let Some(kind) = kind_of(self.dtype) else {
-            return Err(archive.fault(format!("`{member}` is of no known type")));
+            return Err(archive.fault(format!("`{member}` is of no known type"), again()));
         };
         let width = kind.elt_size_in_bytes();
         let held = (bytes.len() / width) as i64;
@@ -125,10 +125,9 @@ impl Place {
         });
         let empty = numbers(&self.shape) == 0;
         if !empty && end.is_none_or(|end| end >= held) {
-            return Err(archive.fault(format!(
-                "`{member}` holds {held} numbers, too few for a tensor {:?}: the archive is damaged",
-                self.shape
-            )));
+            let shape = &self.shape;
+            let message = format!("`{member}` holds {held} numbers, too few for a tensor {shape:?}");
+            return Err(archive.fault(message, again()));
         }
         let whole = Tensor::f_from_data_size(&bytes[..held as usize * width], &[held], kind)?;
         // A copy: what is on the heap now goes with the bytes.

@@ -82,6 +82,7 @@ pub fn apply(op: &Op, inputs: &[&Tensor], mode: Mode) -> Result<Tensor> {
         },
         (Op::Add, [a, b]) => a.f_add(b)?,
         (Op::Aten(op), inputs) => aten_apply::apply(op, inputs)?,
+        (Op::Script(script), [x]) => script.run(x)?,
         _ => return Err(unknown(op, inputs)),
     };
     Ok(output)

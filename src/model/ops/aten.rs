@@ -99,9 +99,97 @@ pub enum Aten {
         lengths: Vec<Length>,
         value: f64,
     },
+    /// Input, weight `[in, out / groups, ..]` and perhaps bias: how a convolution's derivative goes back to its input. Lists
+    /// as for [`Op::Convolution`](super::Op::Convolution).
+    ConvolutionTranspose {
+        stride: Vec<i64>,
+        padding: Vec<i64>,
+        /// What is added at the end of each dimension.
+        output_padding: Vec<i64>,
+        dilation: Vec<i64>,
+        groups: i64,
+    },
+    /// Images `[B, C, H, W]` in another size. Where there are scales they, not the sizes, say where a pixel comes from.
+    Resize {
+        by: Resizing,
+        size: [i64; 2],
+        scales: Option<[f64; 2]>,
+    },
+    /// One layer of a recurrent network: see [`Recurrent`].
+    Recurrent(Recurrent),
     Detach,
     ToInteger,
     ToFloat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resizing {
+    Nearest,
+    /// Whether the centres of the corner pixels stay where they are, or the corners.
+    Bilinear {
+        align_corners: bool,
+    },
+}
+
+/// One layer of a recurrent network over `[T, B, I]`, or `[B, T, I]` with `batch_first`, forwards and perhaps backwards too.
+///
+/// Inputs: the sequence, the first states `[D, B, H]` (of an LSTM also the first cells), and for each of the D directions the
+/// weights `[G H, I]` and `[G H, H]` and with `biases` two biases `[G H]`; G gates in PyTorch's order. Gives all states,
+/// `[T, B, D H]`, or the last cells of an LSTM, `[D, B, H]`. Spelled out step by step, so that it has derivatives of every order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recurrent {
+    pub unit: Unit,
+    pub biases: bool,
+    pub both_ways: bool,
+    pub batch_first: bool,
+    /// Gives the last cells, not the states.
+    pub cells: bool,
+}
+
+/// What makes a state of the state before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Hochreiter and Schmidhuber, "Long short-term memory", 1997, with the forget gate of Gers et al., 2000.
+    Lstm,
+    /// Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014.
+    Gru,
+    Tanh,
+    Relu,
+}
+
+impl Unit {
+    pub fn gates(self) -> i64 {
+        match self {
+            Self::Lstm => 4,
+            Self::Gru => 3,
+            Self::Tanh | Self::Relu => 1,
+        }
+    }
+
+    /// How many tensors a step hands to the next.
+    pub fn states(self) -> usize {
+        if self == Self::Lstm { 2 } else { 1 }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lstm => "lstm",
+            Self::Gru => "gru",
+            Self::Tanh => "rnn_tanh",
+            Self::Relu => "rnn_relu",
+        }
+    }
+}
+
+impl Recurrent {
+    /// How many weights belong to a direction.
+    pub fn weights(&self) -> usize {
+        if self.biases { 4 } else { 2 }
+    }
+
+    pub fn directions(&self) -> i64 {
+        1 + i64::from(self.both_ways)
+    }
 }
 
 /// A length that is given, or so many times the number of examples in the batch.
@@ -209,6 +297,10 @@ impl Aten {
             Self::Index { .. } => "index",
             Self::Attention { .. } => "scaled_dot_product_attention",
             Self::Full { .. } => "full",
+            Self::ConvolutionTranspose { .. } => "conv_transpose",
+            Self::Resize { by: Resizing::Nearest, .. } => "upsample_nearest",
+            Self::Resize { by: Resizing::Bilinear { .. }, .. } => "upsample_bilinear",
+            Self::Recurrent(layer) => layer.unit.name(),
             Self::Detach => "detach",
             Self::ToInteger | Self::ToFloat => "to",
         }

@@ -2,7 +2,8 @@
 
 use tch::{Kind, Tensor};
 
-use super::aten::{Aten, Binary, Comparison, Length, Mask, PadMode, Reduction, Unary};
+use super::aten::{Aten, Binary, Comparison, Length, Mask, PadMode, Reduction, Resizing, Unary};
+use super::recurrent;
 use crate::error::{Error, Result};
 
 /// Applies an operation to whole tensors.
@@ -68,6 +69,21 @@ pub fn apply(op: &Aten, inputs: &[&Tensor]) -> Result<Tensor> {
             let sizes: Vec<i64> = sizes(lengths, examples(like)?).collect();
             Tensor::f_full(sizes, *value, (kind, like.device()))?
         }
+        (Aten::ConvolutionTranspose { stride, padding, output_padding, dilation, groups }, [x, weight, bias @ ..]) => {
+            let bias = bias.first().copied();
+            match stride.len() {
+                1 => x.f_conv_transpose1d(weight, bias, stride, padding, output_padding, *groups, dilation)?,
+                _ => x.f_conv_transpose2d(weight, bias, stride, padding, output_padding, *groups, dilation)?,
+            }
+        }
+        (Aten::Resize { by, size, scales }, [x]) => {
+            let (down, across) = (scales.map(|scales| scales[0]), scales.map(|scales| scales[1]));
+            match by {
+                Resizing::Nearest => x.f_upsample_nearest2d(size, down, across)?,
+                Resizing::Bilinear { align_corners } => x.f_upsample_bilinear2d(size, *align_corners, down, across)?,
+            }
+        }
+        (Aten::Recurrent(layer), inputs) => recurrent::apply(layer, inputs)?,
         (Aten::Detach, [x]) => x.f_detach()?,
         (Aten::ToInteger, [x]) => x.f_to_kind(Kind::Int64)?,
         (Aten::ToFloat, [x]) if x.is_floating_point() => x.shallow_clone(),

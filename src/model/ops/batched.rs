@@ -1,7 +1,7 @@
 //! The shape that an operation gives, found without running it, where shapes are those of whole tensors with the batch.
 
 use super::aten::{Aten, Length};
-use super::{Op, shape};
+use super::{Op, recurrent, shape};
 
 /// No tensor has as many numbers: it keeps products of lengths from overflowing, and memory from being asked for that no
 /// machine has.
@@ -135,6 +135,16 @@ fn general(op: &Aten, inputs: &[&[i64]]) -> Result<Vec<i64>, String> {
             _ => Err("index expects indices".into()),
         },
         Aten::Attention { .. } => attention(x, rest),
+        Aten::ConvolutionTranspose { stride, padding, output_padding, dilation, groups } => {
+            transposed(x, rest, [stride, padding, output_padding, dilation], *groups)
+        }
+        Aten::Resize { size, .. } => match x {
+            [batch, channels, height, width] if *height > 0 && *width > 0 && size.iter().all(|length| *length > 0) => {
+                Ok([&[*batch, *channels], &size[..]].concat())
+            }
+            _ => Err(format!("cannot give {x:?} the size {size:?}")),
+        },
+        Aten::Recurrent(layer) => recurrent::shape(layer, x, rest),
         Aten::Full { lengths, .. } => lengths_of(lengths, x.first().copied()),
     }
 }
@@ -197,6 +207,38 @@ fn matmul(a: &[i64], b: &[i64]) -> Result<Vec<i64>, String> {
     }
     let batch = broadcast(before, after).map_err(|_| wrong())?;
     Ok([&batch[..], &[*rows, *columns]].concat())
+}
+
+fn transposed(x: &[i64], weights: &[&[i64]], lists: [&Vec<i64>; 4], groups: i64) -> Result<Vec<i64>, String> {
+    let ([batch, channels, size @ ..], Some([into, per_group, kernel @ ..])) = (x, weights.first()) else {
+        return Err(format!("expects an input [B, C, ..] and a weight, got {x:?}"));
+    };
+    let known = (1..=2).contains(&size.len()) && kernel.len() == size.len();
+    if !known || lists.iter().any(|list| list.len() != size.len()) {
+        return Err(format!("expects lengths for {} dimensions, got a kernel {kernel:?} and {lists:?}", size.len()));
+    }
+    if into != channels || groups < 1 || channels % groups != 0 || *per_group < 1 {
+        return Err(format!("expects {into} channels in {groups} groups, got {x:?}"));
+    }
+    let mut shape = vec![*batch, per_group.saturating_mul(groups)];
+    for (at, length) in size.iter().enumerate() {
+        let [stride, padding, extra, dilation] = lists.map(|list| list[at]);
+        if *length < 1 || kernel[at] < 1 || stride < 1 || dilation < 1 || padding < 0 || extra < 0 {
+            return Err(format!("expects a kernel, stride and dilation of 1 or more, got {kernel:?} and {lists:?}"));
+        }
+        // As PyTorch has it: more would be nothing but bias.
+        if extra >= stride.max(dilation) {
+            return Err(format!("expects an output padding below the stride or the dilation, got {extra}"));
+        }
+        let reach = dilation.saturating_mul(kernel[at] - 1).saturating_add(1);
+        let whole = (length - 1).saturating_mul(stride).saturating_add(reach).saturating_add(extra);
+        let left = whole.saturating_sub(padding.saturating_mul(2));
+        if left < 1 {
+            return Err(format!("leaves nothing of {x:?}"));
+        }
+        shape.push(left);
+    }
+    Ok(shape)
 }
 
 fn attention(query: &[i64], rest: &[&[i64]]) -> Result<Vec<i64>, String> {

@@ -5,6 +5,7 @@ mod apply;
 pub mod aten;
 mod aten_apply;
 pub mod batched;
+mod recurrent;
 mod shape;
 mod winners;
 
@@ -13,6 +14,9 @@ pub use aten::Aten;
 pub use shape::shape;
 pub use winners::winners;
 
+use std::sync::Arc;
+
+use super::script::Script;
 use crate::noise::Noise;
 
 /// One operation on tensors, named and defined as in ATen. Its tensors come from the node that holds it, in ATen's
@@ -99,6 +103,8 @@ pub enum Op {
     Add,
     /// A general operation on tensors, of a model from PyTorch.
     Aten(Aten),
+    /// A whole network that nobody sees into.
+    Script(Arc<Script>),
 }
 
 /// Where a pool looks: `ceil` also keeps the last windows, which hang over the edge.
@@ -155,6 +161,7 @@ impl Op {
             Self::Dropout { .. } => "dropout",
             Self::Add => "add",
             Self::Aten(op) => op.name(),
+            Self::Script(_) => "script",
         }
     }
 }

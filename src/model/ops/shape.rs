@@ -41,6 +41,7 @@ pub fn shape(op: &Op, inputs: &[&[i64]]) -> Result<Vec<i64>, String> {
             [other] => Err(format!("expects two branches of one shape, got {x:?} and {other:?}")),
             _ => Err("add expects two inputs".into()),
         },
+        Op::Script(script) => script.shape(x),
         // Its batch may be any of its dimensions: `batched_shape` knows.
         Op::Aten(op) => Err(format!("cannot tell the shape of {} from one example", op.name())),
     }

@@ -41,7 +41,7 @@ impl Family {
             Op::Flatten | Op::Dropout { .. } => Self::Moved,
             Op::MaxPool { .. } | Op::AdaptiveMaxPool { .. } => Self::Largest,
             Op::AveragePool { .. } | Op::AdaptiveAveragePool { .. } | Op::Add => Self::Summed,
-            Op::LayerNorm { .. } => Self::Mixed,
+            Op::LayerNorm { .. } | Op::Script(_) => Self::Mixed,
             Op::Aten(op) => Self::of_general(op),
         }
     }
@@ -56,7 +56,10 @@ impl Family {
             | Aten::Select { .. }
             | Aten::Cat { .. }
             | Aten::Pad { .. } => Self::Moved,
-            Aten::Reduce { by: Reduction::Sum | Reduction::Mean, .. } | Aten::Binary(Binary::Add) => Self::Summed,
+            Aten::Reduce { by: Reduction::Sum | Reduction::Mean, .. }
+            | Aten::Binary(Binary::Add)
+            | Aten::Resize { .. } => Self::Summed,
+            // A transposed convolution is linear too, but its weight has its outputs second, which no rule for weights expects.
             _ => Self::Mixed,
         }
     }

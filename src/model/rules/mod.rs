@@ -77,6 +77,9 @@ impl Model {
     /// Sends `x`, `[B, input..]`, forward in eval mode, ready for walks back to `to`: the input, or what a node gives. With
     /// `differentiable`, what walks give can be differentiated with respect to `x`, which must then require a gradient.
     pub fn trace(&self, x: &Tensor, to: Arg, differentiable: bool) -> Result<Trace<'_>> {
+        if self.graph.is_opaque() {
+            return Err(Error::new("TorchScript shows no layers that signals could go back through"));
+        }
         let x = if differentiable { x.shallow_clone() } else { x.f_detach()? };
         let mut reached = vec![false; self.graph.nodes.len()];
         let mut locals: Vec<Option<Local>> = self.graph.nodes.iter().map(|_| None).collect();

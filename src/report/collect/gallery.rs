@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::worst::Worst;
 use crate::error::{Error, Result};
 use crate::explainers::Role;
-use crate::plan::{CellId, Plan, Task};
+use crate::plan::{CellId, Plan, Shown, Task};
 use crate::report::{Gallery, GalleryPart, GalleryRow, Picture};
 use crate::store::{Array, Content, Data, Store};
 use crate::suite::Suite;
@@ -29,6 +29,7 @@ pub fn gallery(
     let mut order: Vec<(usize, CellId)> = Vec::new();
     for id in &plan.goals {
         if let Some(Task::Picture(task)) = plan.cell(*id).map(|cell| &cell.task)
+            && task.shown == Shown::Gallery
             && (task.network.dataset, task.network.model) == place
         {
             order.push((task.explainer, *id));
@@ -92,7 +93,8 @@ fn parts(rows: Vec<(i64, GalleryRow)>, worst: Option<Worst>) -> Vec<GalleryPart>
     parts
 }
 
-fn row(record: &Value, i: usize, mut input: Picture) -> GalleryRow {
+/// An image without its maps: what it is, and where the truth lies.
+pub fn row(record: &Value, i: usize, mut input: Picture) -> GalleryRow {
     let word = |key: &str| record[key][i].as_str().unwrap_or("?").to_string();
     let (label, predicted) = (word("labels"), word("predicted"));
     input.boxes = serde_json::from_value(record["boxes"][i].clone()).unwrap_or_default();
@@ -101,7 +103,7 @@ fn row(record: &Value, i: usize, mut input: Picture) -> GalleryRow {
 }
 
 /// The images of an array [N, C, H, W] or [N, H, W].
-fn pictures(content: &Content, name: &str) -> Result<Vec<Picture>> {
+pub fn pictures(content: &Content, name: &str) -> Result<Vec<Picture>> {
     let Some(Array { shape, data: Data::F32(values) }) = content.arrays.get(name) else {
         return Err(Error::new(format!("a picture lacks `{name}`")));
     };

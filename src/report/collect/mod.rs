@@ -11,6 +11,7 @@ mod multiverse;
 mod networks;
 mod notes;
 mod scores;
+mod strips;
 mod worst;
 
 #[cfg(test)]
@@ -32,6 +33,7 @@ use gallery::gallery;
 use notes::notes;
 use scores::Place;
 pub use scores::{points_of, sample};
+use strips::strips;
 
 /// Variants of a metric that tables and figures show one by one.
 const MOST: usize = 4;
@@ -39,7 +41,8 @@ const MOST: usize = 4;
 /// Everything that the finished goals of `plan` say; what did not finish is missing and said to be. `failed` explains why.
 pub fn collect(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<CellId, String>) -> Result<Report> {
     let collected = Collected { suite, scores: scores::read(suite, plan, store)?, inference: inference(suite) };
-    let (mut tables, mut multiverses, mut pictures) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut tables, mut multiverses) = (Vec::new(), Vec::new());
+    let (mut pictures, mut all_strips) = (Vec::new(), Vec::new());
     for network in &suite.networks {
         let place = (network.dataset, network.model);
         let trained = read_networks(suite, plan, store, place)?;
@@ -49,6 +52,7 @@ pub fn collect(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<Cell
             multiverses.extend(collected.multiverses(place));
             let worst = worst::worst(suite, &collected.scores, place);
             pictures.extend(gallery(suite, plan, store, place, worst)?);
+            all_strips.extend(strips(suite, plan, store, place)?);
         }
     }
     Ok(Report {
@@ -60,6 +64,7 @@ pub fn collect(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<Cell
         tables,
         multiverses,
         pictures,
+        strips: all_strips,
         notes: notes(suite, plan, store, failed),
     })
 }
@@ -145,7 +150,8 @@ impl Collected<'_> {
             inference: self.inference_of(m),
             units: self.units(m).to_string(),
             warning: self.suite.warning(m),
-            axis: measure.axis.map_or_else(String::new, |axis| notes::axis(self.suite, m, place, axis)),
+            axis: measure.axis.unwrap_or_default().to_string(),
+            points: measure.axis.map_or_else(Vec::new, |_| notes::points(self.suite, m, place)),
             reference_lines: Vec::new(),
         }
     }

@@ -55,15 +55,8 @@ pub fn notes(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<CellId
     said.chain(data).chain(missing).chain(failures).collect()
 }
 
-/// An axis with the names of its points, where they are few enough to read.
-pub fn axis(suite: &Suite, metric: usize, place: (usize, usize), axis: &str) -> String {
-    let points = points(suite, metric, place);
-    let text = format!("{axis}: {}", points.join(", "));
-    if points.is_empty() || text.chars().count() > 90 { axis.to_string() } else { text }
-}
-
 /// The names of the points of a metric's curves on a network.
-fn points(suite: &Suite, metric: usize, (dataset, model): (usize, usize)) -> Vec<String> {
+pub fn points(suite: &Suite, metric: usize, (dataset, model): (usize, usize)) -> Vec<String> {
     let method = &suite.metrics[metric].value.metric.method;
     suite.network(dataset, model).map_or_else(Vec::new, |network| method.points(&network.graph))
 }

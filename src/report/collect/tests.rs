@@ -11,7 +11,7 @@ use super::collect;
 use crate::datasets::DataFolder;
 use crate::error::{Error, Result};
 use crate::metrics::{Direction, Family, Given, Measure, Metric, Scores};
-use crate::plan::{Outside, Score, Task, expand};
+use crate::plan::{Outside, Picture, Score, Shown, Task, expand};
 use crate::report::multiverse::Verdicts;
 use crate::report::{Cell, Group, Report};
 use crate::run::{Executor, Mock};
@@ -98,6 +98,13 @@ fn reported(suite: Suite, unit: &str) -> Report {
             let deletion = suite.metrics[task.metric].base() == "deletion";
             content.record["unit"] = json!(if deletion { unit } else { "example" });
             Ok(content)
+        }
+        Task::Picture(task) if task.shown == Shown::Strip => {
+            let random = suite.explainers[task.explainer].label == "random";
+            match random && task.maps.randomized.is_some() {
+                true => Err(Error::new("as scripted")),
+                false => Ok(pictured(task)),
+            }
         }
         // Its arrays are read by the gallery alone, which does without.
         Task::Picture(_) => Err(Error::new("no pictures")),
@@ -310,4 +317,58 @@ fn sweeps_of_metrics_and_explainers_make_universes() {
     let verdicts: Vec<Verdicts> = deletion.pairs.iter().map(|pair| deletion.verdicts(pair)).collect();
     let verdict = |better, worse, open| Verdicts { better, worse, open };
     assert_eq!(verdicts, [verdict(2, 2, 0), verdict(0, 0, 4), verdict(2, 2, 0)]);
+}
+
+/// Two images; a map holds the number of its explainer and how many layers are not as trained.
+fn pictured(task: &Picture) -> Content {
+    let drawn = task.maps.randomized.as_ref().map_or(0, |randomized| randomized.modules.len());
+    let map = [task.explainer as f32, drawn as f32];
+    let mut arrays = BTreeMap::from([
+        ("ids".to_string(), Array { shape: vec![2], data: Data::I64(vec![7, 3]) }),
+        ("map".to_string(), Array { shape: vec![2, 1, 2], data: Data::F32([map, map].concat()) }),
+    ]);
+    if drawn == 0 {
+        let input = Array { shape: vec![2, 1, 1, 2], data: Data::F32(vec![0.7, 0.7, 0.3, 0.3]) };
+        arrays.insert("input".to_string(), input);
+    }
+    Content { record: json!({ "labels": ["a", "b"], "predicted": ["a", "c"], "boxes": [[], []] }), arrays }
+}
+
+#[test]
+fn strips_have_a_row_for_each_explainer_and_a_column_for_each_step() {
+    let text = SUITE
+        .replace("{ use = \"pointing-game\" }", "{ use = \"model-randomization\", images = { count = 3 } }")
+        .replace("{ linear", "{ linear = { out = 5 } }, { linear")
+        .replace("model = 3", "model = 3, draw = 2");
+    let report = reported(suite::read("suite.toml", &text, &DataFolder::default()).unwrap(), "example");
+    assert_eq!(report.strips.len(), 2, "a figure for each image");
+    let [first, second] = [&report.strips[0], &report.strips[1]];
+    assert_eq!((first.image.as_str(), second.image.as_str()), ("a", "b, predicted c"));
+    assert_eq!((&first.input.values, &second.input.values), (&vec![0.7, 0.7], &vec![0.3, 0.3]));
+    assert_eq!(first.columns, ["as trained", "linear2", "+ linear1"]);
+    let labels: Vec<&str> = first.rows.iter().map(|row| row.label.as_str()).collect();
+    assert_eq!(
+        labels,
+        [
+            "gradient[map.channels=sum]",
+            "gradient[map.channels=sum-abs]",
+            "input-x-gradient",
+            "smoothgrad",
+            "input",
+            "random"
+        ]
+    );
+    for (explainer, row) in first.rows.iter().enumerate() {
+        let values: Vec<Option<&[f32]>> =
+            row.maps.iter().map(|map| map.as_ref().map(|map| map.values.as_slice())).collect();
+        let expected = [0.0, 1.0, 2.0].map(|drawn| vec![explainer as f32, drawn]);
+        let finished = |step: usize| row.label != "random" || step == 0;
+        let expected: Vec<_> = (0..3).map(|step| finished(step).then_some(expected[step].as_slice())).collect();
+        assert_eq!(values, expected);
+    }
+    assert!(first.note.contains("image 1 of the sample") && second.note.contains("image 2 of the sample"));
+    assert!(first.note.contains("+ beside all before") && !first.note.contains("steps are shown"), "{}", first.note);
+    // The points of its curves have the names of the layers.
+    let points = report.tables[0].measures.iter().filter(|measure| !measure.points.is_empty());
+    assert!(points.map(|measure| &measure.points).all(|points| *points == ["linear2", "linear1"]));
 }

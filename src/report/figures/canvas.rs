@@ -24,6 +24,8 @@ type Element = Box<dyn Fn(&Area) -> Drawn>;
 pub struct Canvas {
     width: f64,
     images: String,
+    /// Texts at an angle, as SVG: plotters turns texts by right angles alone.
+    slanted: String,
     /// What is drawn once the height is known, in this order.
     elements: Vec<Element>,
 }
@@ -50,7 +52,12 @@ const UNITS_PER_POINT: f64 = 20.0;
 
 impl Canvas {
     pub fn new(width: f64) -> Self {
-        Self { width, images: String::new(), elements: Vec::new() }
+        Self { width, images: String::new(), slanted: String::new(), elements: Vec::new() }
+    }
+
+    /// In points.
+    pub fn width(&self) -> f64 {
+        self.width
     }
 
     pub fn line(&mut self, from: (f64, f64), to: (f64, f64), stroke: Stroke) {
@@ -118,6 +125,19 @@ impl Canvas {
         self.add_text((top, y), text, text_style(size, anchor, colour).transform(FontTransform::Rotate270));
     }
 
+    /// Text that rises at 45 degrees and ends at a place.
+    pub fn slanted_text(&mut self, end: (f64, f64), size: f64, colour: RGBColor, text: &str) {
+        let ((x, y), size) = (place(end), units(size));
+        let RGBColor(red, green, blue) = colour;
+        let text = printable(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            self.slanted,
+            "<text x=\"{x}\" y=\"{y}\" text-anchor=\"end\" transform=\"rotate(-45, {x}, {y})\" \
+             font-family=\"{FONT_FAMILY}\" font-size=\"{size}\" fill=\"#{red:02X}{green:02X}{blue:02X}\">\n{text}\n</text>"
+        );
+    }
+
     fn add_text(&mut self, top: (f64, f64), text: &str, style: TextStyle<'static>) {
         let text = Text::new(printable(text), place(top), style);
         self.add(move |area| area.draw(&text));
@@ -151,13 +171,15 @@ impl Canvas {
         // The first line gives the size in pixels. In its place comes the size in print, and what plotters cannot
         // draw: round joins, and images of another size than their pixels.
         let elements = drawing.split_once('\n').map_or("", |(_, elements)| elements);
+        let elements = elements.strip_suffix("</svg>\n").unwrap_or(elements);
         let points = |units: i32| f64::from(units) / UNITS_PER_POINT;
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" \
-             stroke-linejoin=\"round\">\n<rect width=\"{width}\" height=\"{height}\" fill=\"#FFFFFF\"/>\n{}{elements}",
+             stroke-linejoin=\"round\">\n<rect width=\"{width}\" height=\"{height}\" fill=\"#FFFFFF\"/>\n{}{elements}{}</svg>\n",
             points(width),
             points(height),
-            self.images
+            self.images,
+            self.slanted
         )
     }
 }
@@ -225,6 +247,17 @@ mod tests {
                         font-family=\"Liberation Sans, Arial, Helvetica, sans-serif\" font-size=\"160\" opacity=\"1\" \
                         fill=\"#222222\">\na&lt;b &amp; \u{fffd}c\n</text>\n</svg>\n";
         assert_eq!(canvas.finish(10.5), expected);
+    }
+
+    #[test]
+    fn a_slanted_text_is_inside_the_drawing() {
+        let mut canvas = Canvas::new(20.0);
+        canvas.slanted_text((5.0, 8.0), TEXT, INK, "a<b");
+        let svg = canvas.finish(10.0);
+        let expected = "<text x=\"100\" y=\"160\" text-anchor=\"end\" transform=\"rotate(-45, 100, 160)\" \
+                        font-family=\"Liberation Sans, Arial, Helvetica, sans-serif\" font-size=\"160\" \
+                        fill=\"#222222\">\na&lt;b\n</text>\n</svg>\n";
+        assert!(svg.ends_with(expected), "{svg}");
     }
 
     #[test]

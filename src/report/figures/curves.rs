@@ -2,6 +2,7 @@
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, GRID, INK, Stroke, TEXT, TITLE_TEXT};
+use super::names::Names;
 use super::palette::{Look, Palette};
 use super::text::{draw_note, fitted, text_width};
 use super::{Size, warned};
@@ -29,7 +30,7 @@ pub struct Curve<'a> {
 }
 
 /// A name with the line that it stands for, and a contender's marker.
-struct Name<'a> {
+pub struct Name<'a> {
     text: &'a str,
     stroke: Stroke,
     look: Option<Look>,
@@ -42,6 +43,8 @@ pub struct Plot<'a> {
     pub label: String,
     /// What is measured across.
     pub axis: &'a str,
+    /// What the points 1, 2, .. are; empty where they are numbers.
+    pub names: &'a [String],
     pub front: Vec<Curve<'a>>,
     pub back: Vec<Curve<'a>>,
     /// Named values across.
@@ -51,7 +54,7 @@ pub struct Plot<'a> {
 
 pub fn draw(group: &Group, index: usize, palette: &Palette, size: Size) -> String {
     let measure = &group.measures[index];
-    let (front, back) = curves(group, index, palette);
+    let [front, back] = contenders(group, index, palette);
     let unit = if measure.unit.is_empty() { String::new() } else { format!(", {}", measure.unit) };
     let better = measure.direction.words().map_or(String::new(), |words| format!(" ({words})"));
     let note = if measure.derived {
@@ -63,6 +66,7 @@ pub fn draw(group: &Group, index: usize, palette: &Palette, size: Size) -> Strin
         title: format!("{} on {}, {}", measure.name(), group.dataset, group.model),
         label: format!("{}{unit}{better}", measure.name()),
         axis: &measure.axis,
+        names: &measure.points,
         front,
         back,
         references: &measure.reference_lines,
@@ -83,40 +87,31 @@ impl Plot<'_> {
     pub fn draw(&self, size: Size) -> String {
         let curves = || self.front.iter().chain(&self.back);
         let references = || self.references.iter().zip(REFERENCES.iter().cycle());
-        let names: Vec<Name> = curves()
-            .map(|curve| Name { text: &curve.label, stroke: curve.look.stroke, look: Some(curve.look) })
-            .chain(references().map(|((name, _), stroke)| Name { text: name, stroke: *stroke, look: None }))
-            .collect();
+        let mut names = names(curves());
+        names.extend(references().map(|((name, _), stroke)| Name { text: name, stroke: *stroke, look: None }));
         let page = size.width();
-        let widest = names.iter().map(|name| text_width(name.text, TEXT)).fold(0.0, f64::max) + SWATCH + 4.0;
+        let widest = widest(&names);
         let (right, height) = match size {
             Size::Page => (page - (widest + 10.0).min(page * LEGEND_SHARE), 210.0),
             Size::Column => (page - 8.0, 140.0),
         };
         let points = || curves().flat_map(|curve| curve.points);
-        let heights = points().flat_map(|Point { estimate, dots, .. }| match dots.as_slice() {
-            [] => vec![estimate.point, estimate.low, estimate.high],
-            dots => dots.to_vec(),
-        });
-        let heights = heights.chain(self.references.iter().map(|(_, value)| *value));
+        let heights = heights(curves()).chain(self.references.iter().map(|(_, value)| *value));
         let y = Axis::around(heights, TOP + height, TOP).padded(0.03);
         let marks = y.ticks(5);
         let left = 26.0 + marks.iter().map(|(_, text)| text_width(text, TEXT)).fold(0.0, f64::max);
-        let x = Axis::around(points().map(|point| point.at), left, right).padded(0.01);
+        let x = match self.names.len() {
+            0 => Axis::around(points().map(|point| point.at), left, right).padded(0.01),
+            count => Axis { low: 0.7, high: count as f64 + 0.3, from: left, to: right },
+        };
 
         let mut canvas = Canvas::new(page);
         canvas.text((2.0, 14.0), TITLE_TEXT, Anchor::Left, INK, &fitted(&self.title, TITLE_TEXT, page - 4.0));
-        self.draw_axes(&mut canvas, &x, &y, &marks);
-        // All lines lie over all bands.
-        let drawn = || self.back.iter().chain(&self.front);
-        drawn().for_each(|curve| draw_band(&mut canvas, &x, &y, curve));
-        for (order, curve) in drawn().enumerate() {
-            draw_line(&mut canvas, &x, &y, curve, order);
-        }
+        let axes = self.draw_axes(&mut canvas, &x, &y, &marks) + 4.0;
+        draw_curves(&mut canvas, &x, &y, &self.front, &self.back);
         for ((_, value), stroke) in references().filter(|((_, value), _)| value.is_finite()) {
             canvas.line((x.from, y.place(*value)), (x.to, y.place(*value)), *stroke);
         }
-        let axes = TOP + height + 28.0;
         let bottom = match size {
             Size::Page => {
                 draw_legend(&mut canvas, &names, (right + 10.0, TOP + 4.0), page - right - 10.0, widest).max(axes)
@@ -127,27 +122,54 @@ impl Plot<'_> {
         canvas.finish(bottom + 6.0)
     }
 
-    fn draw_axes(&self, canvas: &mut Canvas, x: &Axis, y: &Axis, marks: &[(f64, String)]) {
+    /// Returns the baseline of the lowest text.
+    fn draw_axes(&self, canvas: &mut Canvas, x: &Axis, y: &Axis, marks: &[(f64, String)]) -> f64 {
         for (value, text) in marks {
             let place = y.place(*value);
             canvas.line((x.from, place), (x.to, place), Stroke::solid(GRID, 0.6));
             canvas.text((x.from - 4.0, place + 0.35 * TEXT), TEXT, Anchor::Right, INK, text);
         }
-        let counts = self.axis == "epoch";
-        for (value, text) in if counts { x.whole_ticks(6) } else { x.ticks(6) } {
+        let names = Names { names: self.names, size: TEXT };
+        let ticks = match (self.names.is_empty(), self.axis) {
+            (false, _) => Vec::new(),
+            (true, "epoch") => x.whole_ticks(6),
+            (true, _) => x.ticks(6),
+        };
+        for (value, text) in ticks {
             let place = x.place(value);
             canvas.line((place, y.from), (place, y.from + 3.0), Stroke::solid(INK, 0.6));
             canvas.text((place, y.from + 12.0), TEXT, Anchor::Center, INK, &text);
         }
         canvas.line((x.from, y.from), (x.to, y.from), Stroke::solid(INK, 0.6));
-        canvas.text(((x.from + x.to) / 2.0, y.from + 24.0), TEXT, Anchor::Center, INK, self.axis);
+        names.draw(canvas, x, y.from);
+        let below = y.from + names.depth(x.place(1.0) - x.place(0.0)) + 12.0;
+        canvas.text(((x.from + x.to) / 2.0, below), TEXT, Anchor::Center, INK, self.axis);
         let label = fitted(&self.label, TEXT, y.from - y.to + 16.0);
         canvas.upright_text((10.0, (y.from + y.to) / 2.0), TEXT, Anchor::Center, INK, &label);
+        below
     }
 }
 
+/// Everything that has a height.
+pub fn heights<'a>(curves: impl Iterator<Item = &'a Curve<'a>>) -> impl Iterator<Item = f64> {
+    curves.flat_map(|curve| curve.points).flat_map(|Point { estimate, dots, .. }| match dots.as_slice() {
+        [] => vec![estimate.point, estimate.low, estimate.high],
+        dots => dots.to_vec(),
+    })
+}
+
+/// The names of curves, as a legend shows them.
+pub fn names<'a>(curves: impl Iterator<Item = &'a Curve<'a>>) -> Vec<Name<'a>> {
+    curves.map(|curve| Name { text: &curve.label, stroke: curve.look.stroke, look: Some(curve.look) }).collect()
+}
+
+/// The room that the longest of them takes in a legend.
+pub fn widest(names: &[Name]) -> f64 {
+    names.iter().map(|name| text_width(name.text, TEXT)).fold(0.0, f64::max) + SWATCH + 4.0
+}
+
 /// The explainers' curves and those of the controls.
-fn curves<'a>(group: &'a Group, index: usize, palette: &Palette) -> (Vec<Curve<'a>>, Vec<Curve<'a>>) {
+pub fn contenders<'a>(group: &'a Group, index: usize, palette: &Palette) -> [Vec<Curve<'a>>; 2] {
     let of = |explainers: bool| {
         let contenders = group.contenders.iter().filter(|contender| (contender.role == Role::Explainer) == explainers);
         let curves = contenders.filter_map(|contender| match &contender.cells[index] {
@@ -158,7 +180,16 @@ fn curves<'a>(group: &'a Group, index: usize, palette: &Palette) -> (Vec<Curve<'
         });
         curves.collect()
     };
-    (of(true), of(false))
+    [of(true), of(false)]
+}
+
+/// All lines over all bands, and those in front over those behind.
+pub fn draw_curves(canvas: &mut Canvas, x: &Axis, y: &Axis, front: &[Curve], back: &[Curve]) {
+    let drawn = || back.iter().chain(front);
+    drawn().for_each(|curve| draw_band(canvas, x, y, curve));
+    for (order, curve) in drawn().enumerate() {
+        draw_line(canvas, x, y, curve, order);
+    }
 }
 
 /// The band between the bounds, broken where they are undefined and where single units are shown instead.
@@ -196,7 +227,7 @@ fn draw_line(canvas: &mut Canvas, x: &Axis, y: &Axis, curve: &Curve, order: usiz
 }
 
 /// The names in as many columns as fit the width, read downwards; returns where they end.
-fn draw_legend(canvas: &mut Canvas, names: &[Name], (left, top): (f64, f64), width: f64, widest: f64) -> f64 {
+pub fn draw_legend(canvas: &mut Canvas, names: &[Name], (left, top): (f64, f64), width: f64, widest: f64) -> f64 {
     let columns = ((width / widest) as usize).clamp(1, names.len().max(1));
     let lines = names.len().div_ceil(columns).max(1);
     for (index, name) in names.iter().enumerate() {
@@ -250,6 +281,14 @@ mod tests {
         assert_eq!(drawn(|points| points[1].estimate.point = f64::NAN), [4, 1, 3]);
         assert_eq!(drawn(|points| points[1].estimate.low = f64::NAN), [3, 2, 4]);
         assert_eq!(drawn(Vec::clear), [3, 1, 1]);
+    }
+
+    #[test]
+    fn points_have_their_names() {
+        let group = sample::layered();
+        let svg = draw(&group, 1, &Palette::of(&sample::report()), Size::Page);
+        assert!(["fc", "conv", "layers randomized"].iter().all(|text| svg.contains(&format!("\n{text}\n"))));
+        assert!(!svg.contains("\n1.5\n") && !svg.contains("\n2.0\n"), "{svg}");
     }
 
     #[test]

@@ -7,13 +7,13 @@ use super::text::{draw_note, fitted, text_width, wrapped};
 use crate::report::{Gallery, GalleryPart, Picture};
 
 /// Titles of columns cannot be read below this.
-const SMALLEST: f64 = 34.0;
-const GAP: f64 = 3.0;
-const LARGEST: f64 = 64.0;
-const LINE: f64 = 8.0;
+pub const SMALLEST: f64 = 34.0;
+pub const GAP: f64 = 3.0;
+pub const LARGEST: f64 = 64.0;
+pub const LINE: f64 = 8.0;
 const WIDEST_LABEL: f64 = 52.0;
 const BOX: Stroke = Stroke::solid(RGBColor(230, 159, 0), 1.2);
-const FRAME: Stroke = Stroke::solid(RGBColor(187, 187, 187), 0.4);
+pub const FRAME: Stroke = Stroke::solid(RGBColor(187, 187, 187), 0.4);
 
 pub fn draw(gallery: &Gallery, size: Size) -> String {
     let page = size.width();
@@ -38,7 +38,7 @@ pub fn draw(gallery: &Gallery, size: Size) -> String {
         top += titles.iter().map(Vec::len).max().unwrap_or(0) as f64 * LINE + 3.0;
         for (column, lines) in titles.iter().enumerate() {
             let baseline = top - 4.0 - LINE * (lines.len() as f64 - 1.0);
-            draw_lines(&mut canvas, (at(column) + side / 2.0, baseline), Anchor::Center, lines);
+            draw_lines(&mut canvas, (at(column) + side / 2.0, baseline), Anchor::Center, INK, lines);
         }
         for part in &gallery.parts {
             // Alone, a part needs no title: the note says how its images were chosen.
@@ -50,7 +50,7 @@ pub fn draw(gallery: &Gallery, size: Size) -> String {
                 let height = side * row.input.height as f64 / row.input.width.max(1) as f64;
                 let lines = wrapped(&row.label, SMALL_TEXT, WIDEST_LABEL);
                 let baseline = top + (height - LINE * (lines.len() as f64 - 1.0)) / 2.0 + 0.35 * SMALL_TEXT;
-                draw_lines(&mut canvas, (left - 5.0, baseline), Anchor::Right, &lines);
+                draw_lines(&mut canvas, (left - 5.0, baseline), Anchor::Right, INK, &lines);
                 draw_picture(&mut canvas, &row.input, pixels::input(&row.input), (at(0), top, side, height));
                 let shown = columns.clone().filter_map(|column| row.maps.get(column));
                 for (column, map) in shown.enumerate() {
@@ -62,18 +62,20 @@ pub fn draw(gallery: &Gallery, size: Size) -> String {
         }
         top += 7.0;
     }
-    let bottom = draw_key(&mut canvas, gallery, top, page);
+    let boxed = |part: &GalleryPart| part.rows.iter().any(|row| !row.input.boxes.is_empty());
+    let bottom = draw_key(&mut canvas, gallery.parts.iter().any(boxed), &gallery.note, top);
     canvas.finish(bottom + 6.0)
 }
 
 /// Lines of text, the first at a baseline.
-fn draw_lines(canvas: &mut Canvas, (x, baseline): (f64, f64), anchor: Anchor, lines: &[String]) {
+pub fn draw_lines(canvas: &mut Canvas, (x, baseline): (f64, f64), anchor: Anchor, colour: RGBColor, lines: &[String]) {
     for (line, text) in lines.iter().enumerate() {
-        canvas.text((x, baseline + line as f64 * LINE), SMALL_TEXT, anchor, INK, text);
+        canvas.text((x, baseline + line as f64 * LINE), SMALL_TEXT, anchor, colour, text);
     }
 }
 
-fn draw_picture(canvas: &mut Canvas, picture: &Picture, png: Option<Vec<u8>>, place: (f64, f64, f64, f64)) {
+/// A picture in its frame, at (left, top, width, height), with the boxes that it has.
+pub fn draw_picture(canvas: &mut Canvas, picture: &Picture, png: Option<Vec<u8>>, place: (f64, f64, f64, f64)) {
     let (left, top, width, height) = place;
     if let Some(png) = png {
         canvas.image(left, top, width, height, &png);
@@ -86,8 +88,8 @@ fn draw_picture(canvas: &mut Canvas, picture: &Picture, png: Option<Vec<u8>>, pl
     }
 }
 
-/// What the colours mean, and how the images were chosen; returns where it ends.
-fn draw_key(canvas: &mut Canvas, gallery: &Gallery, top: f64, page: f64) -> f64 {
+/// What the colours and boxes mean, and a note; returns where it ends.
+pub fn draw_key(canvas: &mut Canvas, boxed: bool, note: &str, top: f64) -> f64 {
     const BAR: f64 = 60.0;
     let baseline = top + 6.5;
     let from = 6.0 + text_width("negative", SMALL_TEXT);
@@ -97,14 +99,13 @@ fn draw_key(canvas: &mut Canvas, gallery: &Gallery, top: f64, page: f64) -> f64 
     }
     canvas.frame(from, top, BAR, 8.0, FRAME);
     canvas.text((from + BAR + 4.0, baseline), SMALL_TEXT, Anchor::Left, FAINT, "positive");
-    let boxed = |part: &GalleryPart| part.rows.iter().any(|row| !row.input.boxes.is_empty());
-    let boxes = if gallery.parts.iter().any(boxed) { " Boxes: where the truth lies." } else { "" };
+    let boxes = if boxed { " Boxes: where the truth lies." } else { "" };
     let text = format!(
-        "White is zero; full colour is the {}th percentile of each map's absolute values.{boxes} {}",
-        pixels::SCALE_PERCENTILE,
-        gallery.note
+        "White is zero; full colour is the {}th percentile of each map's absolute values.{boxes} {note}",
+        pixels::SCALE_PERCENTILE
     );
-    draw_note(canvas, &text, (2.0, baseline + 11.0), page - 4.0)
+    let width = canvas.width() - 4.0;
+    draw_note(canvas, &text, (2.0, baseline + 11.0), width)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Figures: points and bars with intervals, curves, heat maps, and galleries of maps. Each is drawn once, as SVG; PNG and
+//! Figures: points and bars with intervals, curves, heat maps, galleries and strips of maps. Each is drawn once, as SVG; PNG and
 //! PDF are made from that text. Timings are left out, so that equal results give equal figures.
 
 mod axis;
@@ -8,13 +8,16 @@ mod curves;
 mod dots;
 mod gallery;
 mod heatmap;
+mod names;
 mod networks;
 mod palette;
 mod panels;
 mod pdf;
 mod pixels;
 mod render;
+mod similarities;
 mod standing;
+mod strips;
 mod text;
 mod universes;
 
@@ -95,7 +98,7 @@ impl Figure {
 }
 
 /// All figures of a report, ordered by group: points and bars by family, the standings, the curves, the multiverses; then
-/// the networks' trainings and the galleries.
+/// the networks' trainings, the galleries and the strips.
 pub fn draw(report: &Report, size: Size) -> Vec<Figure> {
     let palette = Palette::of(report);
     let mut figures: Vec<Figure> = Vec::new();
@@ -123,6 +126,10 @@ pub fn draw(report: &Report, size: Size) -> Vec<Figure> {
         if let Some(svg) = standing::draw(group, size) {
             add(dataset, model, "standing", format!("Standing on {dataset}, {model}"), svg);
         }
+        for (metric, measures) in similarities::metrics(group) {
+            let svg = similarities::draw(group, &measures, &palette, size);
+            add(dataset, model, &format!("{metric}.curves"), format!("{metric} on {dataset}, {model}"), svg);
+        }
         for (index, measure) in group.measures.iter().enumerate() {
             if group.is_curve(index) && !measure.variant && !measure.timing {
                 let name = format!("{}.{}", measure.metric, measure.measure);
@@ -142,6 +149,11 @@ pub fn draw(report: &Report, size: Size) -> Vec<Figure> {
     for gallery in &report.pictures {
         let svg = gallery::draw(gallery, size);
         add(&gallery.dataset, &gallery.model, "gallery", gallery.title.clone(), svg);
+    }
+    for strips in &report.strips {
+        let svg = strips::draw(strips, size);
+        let title = format!("{}, step by step: {}", strips.metric, strips.image);
+        add(&strips.dataset, &strips.model, &format!("{}.maps", strips.metric), title, svg);
     }
     figures
 }

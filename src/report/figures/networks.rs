@@ -22,6 +22,7 @@ pub fn draw(networks: &Networks, size: Size) -> Option<String> {
         title: "Running training accuracy".into(),
         label: "accuracy on the way, in training mode".into(),
         axis: "epoch",
+        names: &[],
         front,
         back: Vec::new(),
         references: &[("fit".to_string(), FIT)],

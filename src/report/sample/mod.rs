@@ -50,6 +50,7 @@ fn measure(family: Family, metric: &str, measure: &str, direction: Direction, un
         units: "networks".into(),
         warning: None,
         axis: String::new(),
+        points: Vec::new(),
         reference_lines: Vec::new(),
     }
 }
@@ -185,7 +186,39 @@ pub fn report() -> Report {
             }],
             note: "Images chosen by seed.".into(),
         }],
+        strips: Vec::new(),
         notes: vec!["All cells finished.".into()],
+    }
+}
+
+/// A curve over two layers.
+pub fn layered() -> Group {
+    let mut group = group();
+    let curve = &mut group.measures[1];
+    (curve.axis, curve.points) = ("layers randomized".into(), vec!["fc".into(), "conv".into()]);
+    curve.reference_lines.clear();
+    for contender in &mut group.contenders {
+        if let Cell::Curve(points) = &mut contender.cells[1] {
+            points.truncate(2);
+            points.iter_mut().zip([1.0, 2.0]).for_each(|(point, at)| point.at = at);
+        }
+    }
+    group
+}
+
+/// One explainer and a control, whose second map did not finish.
+pub fn strips() -> Strips {
+    let map = || Some(picture(vec![-1.0, 0.0, 2.0, f32::NAN]));
+    let row = |label: &str, role, maps: [Option<Picture>; 2]| Strip { label: label.into(), role, maps: maps.to_vec() };
+    Strips {
+        dataset: "digits".into(),
+        model: "cnn".into(),
+        metric: "model-randomization".into(),
+        image: "3, predicted 8".into(),
+        input: picture(vec![0.0, 0.5, 1.0, 0.25]),
+        columns: vec!["as trained".into(), "fc".into()],
+        rows: vec![row("gradient", Role::Explainer, [map(), map()]), row("random", Role::Control, [map(), None])],
+        note: "The first draw.".into(),
     }
 }
 
