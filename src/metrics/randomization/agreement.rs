@@ -24,18 +24,14 @@ use crate::catalogue::Entry;
 use crate::error::Result;
 use crate::metrics::{Direction, Family, Given, Measure, Metric, ScoredUnit, Scores, Values};
 use crate::need::{Class, Known, Maps, ModelRef, Need};
-use crate::similarities::{Cosine, Similarity, Spearman};
+use crate::similarities::{self, Cosine, Side, Similarity, Spearman};
 
 pub const ENTRY: Entry<dyn Metric> = Entry {
     name: "agreement",
     summary: "how far maps agree, image by image, with those of another explainer of the suite",
     reference: "this tool; Nie et al. 2018",
     revision: 1,
-    source: concat!(
-        include_str!("agreement.rs"),
-        include_str!("../../similarities/spearman.rs"),
-        include_str!("../../similarities/cosine.rs")
-    ),
+    source: concat!(include_str!("agreement.rs"), similarities::sources!()),
     read: |section| Some(Arc::new(Agreement { with: section.required("with")? })),
 };
 
@@ -70,11 +66,11 @@ impl Metric for Agreement {
     }
 
     fn score(&self, given: &Given) -> Result<Scores> {
-        let (own, other) = (given.pixel_map()?, given.beside.maps(&self.maps())?);
+        let (own, other) = (Side::new(given.pixel_map()?), Side::new(given.beside.maps(&self.maps())?));
         let named = [
             ("cosine", Cosine.compare(&own, &other)?),
             ("spearman", Spearman.compare(&own, &other)?),
-            ("relative-l2", relative_l2(&own, &other)?),
+            ("relative-l2", relative_l2(own.maps(), other.maps())?),
         ];
         let values = |(measure, values): (&'static str, Tensor)| {
             Ok(Values { measure, at: vec![0.0], values: Vec::<f64>::try_from(values)? })
