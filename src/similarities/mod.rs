@@ -13,6 +13,8 @@ mod absolute_spearman;
 mod cosine;
 mod hog;
 mod nonzero_spearman;
+mod ranks;
+mod side;
 mod spearman;
 mod ssim;
 
@@ -20,18 +22,30 @@ pub use absolute_spearman::AbsoluteSpearman;
 pub use cosine::Cosine;
 pub use hog::Hog;
 pub use nonzero_spearman::NonzeroSpearman;
+pub use side::Side;
 pub use spearman::Spearman;
 pub use ssim::Ssim;
 
 /// Compares the maps of a batch, image by image.
 pub trait Similarity: Send + Sync {
-    /// float64 [B], NaN where undefined, of `a` and `b`, float64 [B, H, W] on one device. Symmetric. A map with a NaN has no
+    /// float64 [B], NaN where undefined, of `a` and `b`, maps of one shape on one device. Symmetric. A map with a NaN has no
     /// similarity to any other.
-    fn compare(&self, a: &Tensor, b: &Tensor) -> Result<Tensor>;
+    fn compare(&self, a: &Side, b: &Side) -> Result<Tensor>;
 }
 
 pub const ALL: &[Entry<dyn Similarity>] =
     &[spearman::ENTRY, absolute_spearman::ENTRY, nonzero_spearman::ENTRY, ssim::ENTRY, cosine::ENTRY, hog::ENTRY];
+
+/// The source of all similarities as one literal: part of the identity of each metric that compares by them.
+macro_rules! sources {
+    () => { $crate::similarities::sources!(
+        "absolute_spearman", "cosine", "hog", "mod", "nonzero_spearman", "ranks", "side", "spearman", "ssim"
+    ) };
+    ($($file:literal),*) => { concat!($(
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/similarities/", $file, ".rs"))
+    ),*) };
+}
+pub(crate) use sources;
 
 /// Reads `key = "spearman"` or `key = { use = ".." }` of `section`.
 pub fn choose(section: &Section, key: &str, default: &str) -> Option<Chosen<dyn Similarity>> {
