@@ -18,6 +18,7 @@ use explainbench::tensor_file;
 use explainbench::transforms;
 use tch::{Device, Kind, Tensor};
 
+mod agreement;
 mod clever_hans;
 mod data_randomization;
 mod localization;

@@ -8,13 +8,21 @@ use explainbench::need::{Class, Known, Maps, Need};
 use tch::{Kind, Tensor};
 
 use crate::conformance::metric;
-use crate::reference::{assert_close, explainer, lenet, reference, scene, statistics};
+use crate::reference::{assert_close, explainer, folder, lenet, reference, scene, statistics};
 
 #[test]
 fn cascading_randomization_of_lenet_agrees_with_the_reference() {
+    let read: usize = [("gradient", "gradient"), ("guided-backprop", "guided_backprop")].map(cascade).iter().sum();
+    // Nothing that the file has of cascades is left unread.
+    let all = Tensor::read_safetensors(folder().join("lenet.reference.safetensors")).unwrap();
+    assert_eq!(read, all.iter().filter(|(name, _)| name.starts_with("cascade.")).count());
+}
+
+/// Compares the curves of one explainer; how many tensors of the file these are.
+fn cascade((name, named): (&str, &str)) -> usize {
     let (model, statistics) = (lenet(), statistics());
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("fresh.safetensors");
+    let fresh_weights = tempfile::tempdir().unwrap();
+    let file = fresh_weights.path().join("fresh.safetensors");
     let fresh: Vec<(&str, Tensor)> = model
         .graph
         .weights
@@ -25,7 +33,7 @@ fn cascading_randomization_of_lenet_agrees_with_the_reference() {
     let metric = metric(&format!("use = 'model-randomization'\ninit = 'file'\nweights = '{}'", file.display()));
 
     let known = Known { draws: vec![4, 5], graph: Some(model.graph.clone()), ..Known::default() };
-    let contender = explainer("use = 'gradient'\nmap = { channels = 'sum', sign = 'signed' }");
+    let contender = explainer(&format!("use = '{name}'\nmap = {{ channels = 'sum', sign = 'signed' }}"));
     let mut maps: BTreeMap<Maps, Tensor> = BTreeMap::new();
     for need in metric.needs(&known) {
         let Need::Maps(asked) = need else { continue };
@@ -52,13 +60,16 @@ fn cascading_randomization_of_lenet_agrees_with_the_reference() {
     };
     let scores = metric.score(&given).unwrap();
     assert_eq!(scores.ids, [4; 32]);
+    let mut compared = 0;
     for (ours, theirs) in [("fixed-spearman", "spearman"), ("fixed-absolute-spearman", "spearman_abs")] {
         let curve = scores.measures.iter().find(|values| values.measure == ours).unwrap();
         assert_eq!(curve.at, [1.0, 2.0, 3.0, 4.0]);
         let curve = Tensor::from_slice(&curve.values).view([32, 4]);
         for (step, layer) in ["fc2", "fc1", "conv2", "conv1"].into_iter().enumerate() {
-            let name = format!("cascade.{step}.{layer}.gradient.{theirs}");
+            let name = format!("cascade.{step}.{layer}.{named}.{theirs}");
             assert_close(&name, &curve.select(1, step as i64), &reference(&name).to_kind(Kind::Double));
+            compared += 1;
         }
     }
+    compared
 }

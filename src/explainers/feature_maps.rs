@@ -64,7 +64,7 @@ impl FeatureMaps {
         let spatial = |place: usize| shapes.get(place).is_some_and(|shape| shape.len() == 3);
         let Some(layer) = &self.layer else {
             return default_place(graph).filter(|place| spatial(*place)).ok_or_else(|| {
-                let help = "narrow the metrics with `models = [..]` to convolutional networks, or name a `layer`";
+                let help = "narrow the explainer with `models = [..]` to convolutional networks, or name a `layer`";
                 Misfit::of_use("there is no convolution of an image in".to_string(), Some(help.to_string()))
             });
         };

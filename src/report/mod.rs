@@ -230,6 +230,11 @@ impl Measure {
 }
 
 impl Cell {
+    /// A number that is compared with nothing.
+    fn number(estimate: Estimate) -> Self {
+        Self::Number { estimate, against_control: None, beats_control: None, against_best: None, dots: Vec::new() }
+    }
+
     fn estimate(&self) -> Option<&Estimate> {
         match self {
             Self::Number { estimate, .. } => Some(estimate),

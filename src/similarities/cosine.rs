@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
-use super::Similarity;
 use super::spearman::correlation;
+use super::{Side, Similarity};
 use crate::catalogue::Entry;
 use crate::error::Result;
 
@@ -22,19 +22,24 @@ pub const ENTRY: Entry<dyn Similarity> = Entry {
     summary: "cosine of the angle between the maps as vectors of pixels",
     reference: "Sixt et al. 2020",
     revision: 1,
-    source: concat!(include_str!("cosine.rs"), include_str!("spearman.rs")),
+    source: concat!(include_str!("cosine.rs"), include_str!("spearman.rs"), include_str!("side.rs")),
     read: |_| Some(Arc::new(Cosine)),
 };
 
 pub struct Cosine;
 
 impl Similarity for Cosine {
-    fn compare(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        // By their largest pixels first, so that squares of small gradients do not vanish.
-        let scaled = |map: &Tensor| -> Result<Tensor> {
-            let rows = map.f_flatten(1, -1)?;
-            Ok(rows.f_div(&rows.f_abs()?.f_amax([1].as_slice(), true)?)?)
-        };
-        correlation(&scaled(a)?, &scaled(b)?)
+    fn compare(&self, a: &Side, b: &Side) -> Result<Tensor> {
+        correlation(&a.once(0, Scaled::of)?.0, &b.once(0, Scaled::of)?.0)
+    }
+}
+
+/// Maps [B, D] divided by their largest pixels, so that squares of small gradients do not vanish.
+struct Scaled(Tensor);
+
+impl Scaled {
+    fn of(maps: &Tensor) -> Result<Self> {
+        let rows = maps.f_flatten(1, -1)?;
+        Ok(Self(rows.f_div(&rows.f_abs()?.f_amax([1].as_slice(), true)?)?))
     }
 }

@@ -25,8 +25,10 @@ use std::sync::Arc;
 
 use tch::{Kind, Tensor};
 
+use super::ranks::Ranks;
+use super::spearman::correlation;
 use super::ssim::unit_range;
-use super::{Similarity, Spearman};
+use super::{Side, Similarity};
 use crate::catalogue::Entry;
 use crate::error::Result;
 
@@ -35,7 +37,13 @@ pub const ENTRY: Entry<dyn Similarity> = Entry {
     summary: "rank correlation of the maps' histograms of oriented gradients",
     reference: "Dalal and Triggs 2005; Adebayo et al. 2018",
     revision: 1,
-    source: concat!(include_str!("hog.rs"), include_str!("spearman.rs"), include_str!("ssim.rs")),
+    source: concat!(
+        include_str!("hog.rs"),
+        include_str!("spearman.rs"),
+        include_str!("ranks.rs"),
+        include_str!("ssim.rs"),
+        include_str!("side.rs")
+    ),
     read: |section| {
         let cell = section.optional_if("cell", |cell| (2..=1024).contains(cell), "a number of pixels from 2 to 1024");
         Some(Arc::new(Hog { cell }))
@@ -57,16 +65,20 @@ pub struct Hog {
 }
 
 impl Similarity for Hog {
-    fn compare(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        let (count, height, width) = a.size3()?;
+    fn compare(&self, a: &Side, b: &Side) -> Result<Tensor> {
+        let (count, height, width) = a.maps().size3()?;
         let side = height.min(width);
         let cell = self.cell.unwrap_or_else(|| fitting(side));
         if side < cell {
-            return Ok(Tensor::f_full([count], f64::NAN, (a.kind(), a.device()))?);
+            return Ok(Tensor::f_full([count], f64::NAN, (a.maps().kind(), a.maps().device()))?);
         }
-        Spearman.compare(&histograms(&unit_range(a)?, cell)?, &histograms(&unit_range(b)?, cell)?)
+        let ranks = |maps: &Tensor| Ok(Histograms(Ranks::of(&histograms(&unit_range(maps)?, cell)?)?));
+        correlation(&a.once(cell, ranks)?.0.signed, &b.once(cell, ranks)?.0.signed)
     }
 }
+
+/// The ranks of the histograms of maps.
+struct Histograms(Ranks);
 
 /// The largest power of two within a fourteenth of the side, at least 4.
 fn fitting(side: i64) -> i64 {

@@ -14,6 +14,8 @@ mod cosine;
 mod hog;
 mod kendall;
 mod nonzero_spearman;
+mod ranks;
+mod side;
 mod spearman;
 mod ssim;
 mod top_k_overlap;
@@ -23,15 +25,16 @@ pub use cosine::Cosine;
 pub use hog::Hog;
 pub use kendall::Kendall;
 pub use nonzero_spearman::NonzeroSpearman;
+pub use side::Side;
 pub use spearman::Spearman;
 pub use ssim::Ssim;
 pub use top_k_overlap::{TopKOverlap, count, top};
 
 /// Compares the maps of a batch, image by image.
 pub trait Similarity: Send + Sync {
-    /// float64 [B], NaN where undefined, of `a` and `b`, float64 [B, H, W] on one device. Symmetric. A map with a NaN has no
+    /// float64 [B], NaN where undefined, of `a` and `b`, maps of one shape on one device. Symmetric. A map with a NaN has no
     /// similarity to any other.
-    fn compare(&self, a: &Tensor, b: &Tensor) -> Result<Tensor>;
+    fn compare(&self, a: &Side, b: &Side) -> Result<Tensor>;
 }
 
 pub const ALL: &[Entry<dyn Similarity>] = &[
@@ -44,6 +47,17 @@ pub const ALL: &[Entry<dyn Similarity>] = &[
     top_k_overlap::ENTRY,
     hog::ENTRY,
 ];
+
+/// The source of all similarities as one literal: part of the identity of each metric that compares by them.
+macro_rules! sources {
+    () => { $crate::similarities::sources!(
+        "absolute_spearman", "cosine", "hog", "mod", "nonzero_spearman", "ranks", "side", "spearman", "ssim"
+    ) };
+    ($($file:literal),*) => { concat!($(
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/similarities/", $file, ".rs"))
+    ),*) };
+}
+pub(crate) use sources;
 
 /// Reads `key = "spearman"` or `key = { use = ".." }` of `section`.
 pub fn choose(section: &Section, key: &str, default: &str) -> Option<Chosen<dyn Similarity>> {

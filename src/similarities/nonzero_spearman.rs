@@ -4,7 +4,7 @@
 //! whatever the network and is left out. Undefined where a map is constant on what remains.
 //!
 //! # Cost
-//! Two sorts of each map, all of a batch at once.
+//! One sort of each map, which every similarity by ranks shares.
 //!
 //! # Reference
 //! This tool, after Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, whose absolute correlations of such maps
@@ -14,8 +14,9 @@ use std::sync::Arc;
 
 use tch::{Kind, Tensor};
 
-use super::Similarity;
-use super::spearman::{correlation, ranks};
+use super::ranks::Ranks;
+use super::spearman::correlation;
+use super::{Side, Similarity};
 use crate::catalogue::Entry;
 use crate::error::Result;
 
@@ -24,24 +25,33 @@ pub const ENTRY: Entry<dyn Similarity> = Entry {
     summary: "rank correlation of the pixels that are not 0 in both maps, signs kept",
     reference: "after Adebayo et al. 2018",
     revision: 1,
-    source: concat!(include_str!("nonzero_spearman.rs"), include_str!("spearman.rs")),
+    source: concat!(
+        include_str!("nonzero_spearman.rs"),
+        include_str!("spearman.rs"),
+        include_str!("ranks.rs"),
+        include_str!("side.rs")
+    ),
     read: |_| Some(Arc::new(NonzeroSpearman)),
 };
 
 pub struct NonzeroSpearman;
 
 impl Similarity for NonzeroSpearman {
-    fn compare(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        let (a, b) = (a.f_flatten(1, -1)?, b.f_flatten(1, -1)?);
-        let seen = a.f_ne(0.0)?.f_logical_or(&b.f_ne(0.0)?)?;
-        let middle =
-            seen.f_sum_dim_intlist([1].as_slice(), true, Kind::Double)?.f_sub_scalar(1.0)?.f_div_scalar(2.0)?;
-        // What is left out is moved behind all others, where it changes no rank of theirs.
-        let behind = a.size()[1] as f64;
-        let centered = |map: &Tensor| -> Result<Tensor> {
-            let ranks = ranks(&ranks(map)?.f_where_scalarother(&seen, behind)?)?;
-            Ok(ranks.f_sub(&middle)?.f_mul(&seen)?)
+    fn compare(&self, a: &Side, b: &Side) -> Result<Tensor> {
+        let unseen = pixels(a)?.f_eq(0.0)?.f_logical_and(&pixels(b)?.f_eq(0.0)?)?;
+        let seen = unseen.f_logical_not()?;
+        let half = unseen.f_sum_dim_intlist([1].as_slice(), true, Kind::Double)?.f_div_scalar(2.0)?;
+        // Nothing is sorted anew. Of k pixels that are left out, all 0, those that are larger follow k fewer, those that are smaller
+        // as many as before, and the other zeros k / 2 fewer on average; and the mean rank is k / 2 less.
+        let centered = |side: &Side| -> Result<Tensor> {
+            let moved = pixels(side)?.f_sign()?.f_mul(&half)?;
+            Ok(side.once(0, Ranks::of)?.signed.f_sub(&moved)?.f_mul(&seen)?)
         };
-        correlation(&centered(&a)?, &centered(&b)?)
+        correlation(&centered(a)?, &centered(b)?)
     }
+}
+
+/// [B, D]
+fn pixels(side: &Side) -> Result<Tensor> {
+    Ok(side.maps().f_flatten(1, -1)?)
 }

@@ -158,7 +158,13 @@ pub fn check_inside(
 }
 
 /// What metrics that ask for further maps ask of networks and explainers.
-pub fn check_maps(root: &Section, networks: &[Network], explainers: &[Read<Contender>], metrics: &[Read<MetricTable>]) {
+pub fn check_maps(
+    root: &Section,
+    networks: &[Network],
+    models: &[Read<ModelTable>],
+    explainers: &[Read<Contender>],
+    metrics: &[Read<MetricTable>],
+) {
     let tables = || metrics.iter().filter_map(|row| Some((row, row.value.as_ref()?)));
     let draws = metrics.iter().any(|row| row.value.as_ref().is_none_or(|table| table.metric.method.draws()));
     if let (false, false, Some(seeds)) = (draws, metrics.is_empty(), root.section("seeds")) {
@@ -179,6 +185,16 @@ pub fn check_maps(root: &Section, networks: &[Network], explainers: &[Read<Conte
             let help = suggest(beside, labels()).map(|near| format!("did you mean `{near}`?"));
             let message = format!("`with` names `{beside}`, which is not in the suite");
             metric.section.mistake("with", message, Some(expected), help);
+        }
+        // What the other explainer looks for has to be there on every network that is looked at, whatever its own `models` says.
+        let other = table.metric.method.beside().and_then(|label| explainers.iter().find(|row| row.label == label));
+        if let Some(contender) = other.and_then(|row| row.value.as_ref())
+            && let Some(network) =
+                networks.iter().filter(looks).find(|n| contender.chosen.method.check(&n.graph).is_err())
+        {
+            let message = format!("the explainer of `with` does not fit model `{}`", models[network.model].label);
+            let help = Some("narrow the metric with `models = [..]`".to_string());
+            metric.section.mistake("with", message, None, help);
         }
     }
 }

@@ -110,13 +110,18 @@ pub struct MetricTable {
     pub datasets: Vec<usize>,
     pub models: Vec<usize>,
     pub explainers: Vec<usize>,
+    /// Pairs of an explainer and a model that the explainer's own `models` leaves out.
+    pub apart: Vec<(usize, usize)>,
     /// Looks only at what some other metric looks at, on that metric's images.
     pub follows: bool,
 }
 
 impl MetricTable {
     fn names(&self, dataset: usize, model: usize, explainer: usize) -> bool {
-        self.datasets.contains(&dataset) && self.models.contains(&model) && self.explainers.contains(&explainer)
+        self.datasets.contains(&dataset)
+            && self.models.contains(&model)
+            && self.explainers.contains(&explainer)
+            && !self.apart.contains(&(explainer, model))
     }
 }
 

@@ -38,11 +38,11 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
     let datasets = table(root, "dataset", |section| read_dataset(section, data));
     let models = table(root, "model", |_| Some(()));
     tell_half(root);
-    let explainers = table(root, "explainer", crate::explainers::read);
+    let (explainers, apart) = read_explainers(root, &models);
     let metrics = table(root, "metric", |section| Some(Narrowed::read(section, &datasets, &models, &explainers)));
     let networks = read_networks(&datasets, &models, &metrics);
     let models = model_tables(models, &smallest(&datasets));
-    let metrics = metric_tables(metrics, &images);
+    let metrics = metric_tables(metrics, &images, &apart);
     root.finish();
 
     super::check::check(&datasets, &explainers, &metrics);
@@ -52,7 +52,7 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
     super::check::check_weights(&networks, &models);
     super::check::check_inside(&networks, &models, &explainers, &metrics);
     super::check::check_recipes(&networks, &models, &metrics);
-    super::check::check_maps(root, &networks, &explainers, &metrics);
+    super::check::check_maps(root, &networks, &models, &explainers, &metrics);
     super::check::check_moved(&explainers, &metrics);
     let mut metrics = labelled(metrics)?;
     metrics.extend(cost(&metrics));
@@ -102,6 +102,7 @@ fn cost(metrics: &[Labelled<MetricTable>]) -> Option<Labelled<MetricTable>> {
         datasets: all(|table| &table.datasets),
         models: all(|table| &table.models),
         explainers: all(|table| &table.explainers),
+        apart: metrics[0].value.apart.clone(),
         follows: true,
     };
     Some(Labelled { label: "cost".to_string(), sweep: String::new(), value })
@@ -276,7 +277,21 @@ impl Narrowed {
     }
 }
 
-fn metric_tables(metrics: Vec<Read<Narrowed>>, images: &Images) -> Vec<Read<MetricTable>> {
+/// The explainers, and which of them are not for which models: those that their own `models` does not name.
+fn read_explainers(root: &Section, models: &[Read<()>]) -> (Vec<Read<Contender>>, Vec<(usize, usize)>) {
+    // The list is read first, so that the explainer does not take it for a parameter of its own.
+    let read = |section: &Section| Some((narrow(section, "models", models), crate::explainers::read(section)));
+    let mut apart = Vec::new();
+    let split = |(e, row): (usize, Read<_>)| {
+        let (on, value): (Vec<usize>, Option<Contender>) = row.value.unwrap_or_default();
+        apart.extend((0..models.len()).filter(|model| !on.contains(model)).map(|model| (e, model)));
+        Read { section: row.section, base: row.base, label: row.label, value }
+    };
+    let explainers = table(root, "explainer", read).into_iter().enumerate().map(split).collect();
+    (explainers, apart)
+}
+
+fn metric_tables(metrics: Vec<Read<Narrowed>>, images: &Images, apart: &[(usize, usize)]) -> Vec<Read<MetricTable>> {
     let rows = metrics.into_iter().map(|Read { section, base, label, value }| {
         let images = section.section("images").map_or_else(|| images.clone(), |own| Images::read(&own, images));
         let metric = crate::metrics::read(&section);
@@ -286,6 +301,7 @@ fn metric_tables(metrics: Vec<Read<Narrowed>>, images: &Images) -> Vec<Read<Metr
             datasets,
             models,
             explainers,
+            apart: apart.to_vec(),
             follows: false,
         });
         Read { section, base, label, value: table }

@@ -38,19 +38,14 @@ use crate::catalogue::Entry;
 use crate::error::{Error, Result};
 use crate::metrics::{Direction, Family, Given, Measure, Metric, ScoredUnit, Scores, Values};
 use crate::need::{DataRef, Fit, Known, ModelRef, Need};
-use crate::similarities::{AbsoluteSpearman, Similarity, Spearman, Ssim};
+use crate::similarities::{self, AbsoluteSpearman, Side, Similarity, Spearman, Ssim};
 
 pub const ENTRY: Entry<dyn Metric> = Entry {
     name: "data-randomization",
     summary: "how alike maps are of a network that learnt permuted labels, beside one of another seed and an untrained one",
     reference: "Adebayo et al. 2018",
     revision: 1,
-    source: concat!(
-        include_str!("data_randomization.rs"),
-        include_str!("../../similarities/spearman.rs"),
-        include_str!("../../similarities/absolute_spearman.rs"),
-        include_str!("../../similarities/ssim.rs")
-    ),
+    source: concat!(include_str!("data_randomization.rs"), similarities::sources!()),
     read: |section| {
         let accuracy = |reach: &f64| *reach > 0.0 && *reach <= 1.0;
         let reach = section.get_if("reach", 0.95, accuracy, "an accuracy, above 0 and at most 1");
@@ -103,14 +98,14 @@ impl Metric for DataRandomization {
     }
 
     fn score(&self, given: &Given) -> Result<Scores> {
-        let own = given.pixel_map()?;
+        let own = Side::new(given.pixel_map()?);
         let similarities: [&dyn Similarity; 3] = [&Spearman, &AbsoluteSpearman, &Ssim];
         let (mut measures, mut flags) = (Vec::new(), Vec::new());
         for (names, reference) in self.networks() {
             let other = given.other(&reference)?;
             let attribution = other.attribution.as_ref();
             let attribution = attribution.ok_or_else(|| Error::new("data-randomization: a network is unexplained"))?;
-            let map = given.map.reduce(attribution)?.f_to_kind(Kind::Double)?;
+            let map = Side::new(given.map.reduce(attribution)?.f_to_kind(Kind::Double)?);
             for (measure, similarity) in names.into_iter().zip(similarities) {
                 let values = Vec::<f64>::try_from(similarity.compare(&own, &map)?)?;
                 measures.push(Values { measure, at: vec![0.0], values });

@@ -14,7 +14,6 @@ pub mod random_logit;
 
 /// A similarity that is reported, with the names of its two curves: the class fixed, and re-selected.
 struct Compared {
-    name: &'static str,
     curves: [&'static str; 2],
     method: Arc<dyn Similarity>,
 }
@@ -45,7 +44,7 @@ fn read_similarities(section: &Section) -> Option<Vec<Compared>> {
     let read = names.iter().enumerate().map(|(at, name)| {
         let found = CURVES.iter().find(|(known, _)| known == name);
         let entry = similarities::ALL.iter().find(|entry| entry.name == name);
-        let (Some((name, curves)), Some(entry)) = (found, entry) else {
+        let (Some((_, curves)), Some(entry)) = (found, entry) else {
             let expected = format!("some of: {}", known().collect::<Vec<_>>().join(", "));
             let help = suggest(name, known()).map(|near| format!("did you mean `{near}`?"));
             section.mistake_at_item(
@@ -59,7 +58,7 @@ fn read_similarities(section: &Section) -> Option<Vec<Compared>> {
         };
         // With their defaults: none of them has a parameter that a list of names could give.
         let method = (entry.read)(&Section::parse("", "").ok()?)?;
-        Some(Compared { name, curves: *curves, method })
+        Some(Compared { curves: *curves, method })
     });
     // All of them are read before the first mistake counts.
     read.collect::<Vec<_>>().into_iter().collect()

@@ -37,8 +37,6 @@
 
 use std::sync::Arc;
 
-use tch::Tensor;
-
 use super::{Compared, read_similarities};
 use crate::catalogue::Entry;
 use crate::config::Section;
@@ -47,14 +45,14 @@ use crate::metrics::{Direction, Family, Given, Measure, Metric, ScoredUnit, Scor
 use crate::model::Graph;
 use crate::model::randomize::{Randomized, Redraw, Step, Unfit, steps};
 use crate::need::{Class, Known, Maps, ModelRef, Need};
-use crate::similarities::{Similarity, Spearman};
+use crate::similarities::{self, Side, Similarity, Spearman};
 
 pub const ENTRY: Entry<dyn Metric> = Entry {
     name: "model-randomization",
     summary: "how alike maps stay while the network's layers are drawn anew, layer by layer",
     reference: "Adebayo et al. 2018; Binder et al. 2023",
     revision: 1,
-    source: concat!(include_str!("model_randomization.rs"), include_str!("mod.rs")),
+    source: concat!(include_str!("model_randomization.rs"), include_str!("mod.rs"), similarities::sources!()),
     read: |section| Some(Arc::new(ModelRandomization::read(section)?)),
 };
 
@@ -176,7 +174,7 @@ impl Metric for ModelRandomization {
     }
 
     fn score(&self, given: &Given) -> Result<Scores> {
-        let own = given.pixel_map()?;
+        let own = Side::pieces(&given.pixel_map()?)?;
         let (images, points) = (given.scene.len(), self.points_on(&given.scene.model.graph));
         let draws = self.different(&given.beside.draws);
         let at: Vec<f64> = (1..=points.len()).map(|point| point as f64).collect();
@@ -189,21 +187,21 @@ impl Metric for ModelRandomization {
         for (d, &draw) in draws.iter().enumerate() {
             for (point, (_, steps)) in points.iter().enumerate() {
                 for (c, class) in CLASSES.into_iter().enumerate() {
-                    let map = given.beside.maps(&self.maps(steps, draw, class))?;
-                    let rho = Spearman.compare(&own, &map)?;
-                    let put = |values: &mut Values, column: &Tensor| -> Result<()> {
-                        let column = Vec::<f64>::try_from(column)?;
-                        for (image, value) in column.into_iter().enumerate() {
-                            values.values[(d * images + image) * points.len() + point] = value;
+                    let maps = Side::pieces(&given.beside.maps(&self.maps(steps, draw, class))?)?;
+                    let mut first = d * images;
+                    for (own, other) in own.iter().zip(&maps) {
+                        let put = |values: &mut Values, similarity: &dyn Similarity| -> Result<()> {
+                            let column = Vec::<f64>::try_from(similarity.compare(own, other)?)?;
+                            for (row, value) in (first..).zip(column) {
+                                values.values[row * points.len() + point] = value;
+                            }
+                            Ok(())
+                        };
+                        put(&mut spearman[c], &Spearman)?;
+                        for (compared, curves) in self.similarities.iter().zip(&mut curves) {
+                            put(&mut curves[c], &*compared.method)?;
                         }
-                        Ok(())
-                    };
-                    put(&mut spearman[c], &rho)?;
-                    for (compared, curves) in self.similarities.iter().zip(&mut curves) {
-                        match compared.name {
-                            "spearman" => put(&mut curves[c], &rho)?,
-                            _ => put(&mut curves[c], &compared.method.compare(&own, &map)?)?,
-                        }
+                        first += own.len();
                     }
                 }
             }

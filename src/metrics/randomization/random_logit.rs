@@ -17,20 +17,14 @@ use crate::catalogue::Entry;
 use crate::error::Result;
 use crate::metrics::{Direction, Family, Given, Measure, Metric, ScoredUnit, Scores, Values};
 use crate::need::{Class, Known, Maps, ModelRef, Need};
-use crate::similarities::{AbsoluteSpearman, Cosine, Similarity, Spearman, Ssim};
+use crate::similarities::{self, AbsoluteSpearman, Cosine, Side, Similarity, Spearman, Ssim};
 
 pub const ENTRY: Entry<dyn Metric> = Entry {
     name: "random-logit",
     summary: "how alike the map of the explained class is to that of another class",
     reference: "Sixt et al. 2020",
     revision: 1,
-    source: concat!(
-        include_str!("random_logit.rs"),
-        include_str!("../../similarities/spearman.rs"),
-        include_str!("../../similarities/absolute_spearman.rs"),
-        include_str!("../../similarities/ssim.rs"),
-        include_str!("../../similarities/cosine.rs")
-    ),
+    source: concat!(include_str!("random_logit.rs"), similarities::sources!()),
     read: |_| Some(Arc::new(RandomLogit)),
 };
 
@@ -60,7 +54,7 @@ impl Metric for RandomLogit {
     }
 
     fn score(&self, given: &Given) -> Result<Scores> {
-        let (own, other) = (given.pixel_map()?, given.beside.maps(&ANOTHER)?);
+        let (own, other) = (Side::new(given.pixel_map()?), Side::new(given.beside.maps(&ANOTHER)?));
         let values = |(measure, similarity): (&'static str, &dyn Similarity)| {
             let values = Vec::<f64>::try_from(similarity.compare(&own, &other)?)?;
             Ok(Values { measure, at: vec![0.0], values })

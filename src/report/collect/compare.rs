@@ -10,7 +10,7 @@ use crate::store::Content;
 impl Collected<'_> {
     /// Fills in the differences of one column: of metric `m` on a dataset and a model.
     pub fn compare(&self, group: &mut Group, column: usize, m: usize, measure: &Measure, place: (usize, usize)) {
-        if measure.axis.is_some() || measure.half_width_of.is_some() {
+        if measure.axis.is_some() || measure.is_derived() {
             return;
         }
         let rival = |role| group.best(column, role).and_then(|(label, _)| self.contents(label, m, place));

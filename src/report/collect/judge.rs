@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::scores::sample;
-use crate::metrics::Measure;
+use crate::metrics::{Bar, Measure};
 use crate::stats::{Estimate, Inference, Population, Sample, mean};
 use crate::store::{Array, Content, Data};
 
@@ -25,6 +25,11 @@ pub fn estimate(inference: &Inference, contents: &[Content], measure: &Measure, 
     };
     let dots = if units.len() <= FEW && !measure.timing { units } else { Vec::new() };
     (estimate, dots)
+}
+
+/// The quantile of a measure that a bar speaks of.
+pub fn quantile(inference: &Inference, contents: &[Content], bar: &Bar) -> Estimate {
+    inference.quantile(&sample(contents, bar.of, 0), bar.quantile)
 }
 
 /// Half the width of an estimate's interval, which has no interval of its own.

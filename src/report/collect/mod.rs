@@ -12,6 +12,7 @@ mod networks;
 mod notes;
 mod scores;
 mod strips;
+mod verdicts;
 mod worst;
 
 #[cfg(test)]
@@ -41,12 +42,13 @@ const MOST: usize = 4;
 /// Everything that the finished goals of `plan` say; what did not finish is missing and said to be. `failed` explains why.
 pub fn collect(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<CellId, String>) -> Result<Report> {
     let collected = Collected { suite, scores: scores::read(suite, plan, store)?, inference: inference(suite) };
-    let (mut tables, mut multiverses) = (Vec::new(), Vec::new());
+    let (mut tables, mut multiverses, mut verdicts) = (Vec::new(), Vec::new(), Vec::new());
     let (mut pictures, mut all_strips) = (Vec::new(), Vec::new());
     for network in &suite.networks {
         let place = (network.dataset, network.model);
         let trained = read_networks(suite, plan, store, place)?;
         let group = collected.group(place, &trained, failed);
+        verdicts.extend(collected.verdicts(place, &group));
         if !group.measures.is_empty() {
             tables.push(group);
             multiverses.extend(collected.multiverses(place));
@@ -65,7 +67,7 @@ pub fn collect(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<Cell
         multiverses,
         pictures,
         strips: all_strips,
-        notes: notes(suite, plan, store, failed),
+        notes: verdicts.into_iter().chain(notes(suite, plan, store, failed)).collect(),
     })
 }
 
@@ -95,13 +97,19 @@ fn read_networks(suite: &Suite, plan: &Plan, store: &Store, place: (usize, usize
 }
 
 impl Collected<'_> {
-    fn group(&self, place: (usize, usize), trained: &[Value], failed: &BTreeMap<CellId, String>) -> Group {
-        let mut columns: Vec<(usize, crate::metrics::Measure)> = Vec::new();
+    /// What is measured on a dataset and a model, metric by metric.
+    fn columns(&self, place: (usize, usize)) -> Vec<(usize, crate::metrics::Measure)> {
+        let mut columns = Vec::new();
         for (m, metric) in self.suite.metrics.iter().enumerate() {
             if metric.value.datasets.contains(&place.0) && metric.value.models.contains(&place.1) {
                 columns.extend(metric.value.metric.method.measures().into_iter().map(|measure| (m, measure)));
             }
         }
+        columns
+    }
+
+    fn group(&self, place: (usize, usize), trained: &[Value], failed: &BTreeMap<CellId, String>) -> Group {
+        let columns = self.columns(place);
         let mut contenders: Vec<Contender> = Vec::new();
         for (e, explainer) in self.suite.explainers.iter().enumerate() {
             if columns.iter().any(|(m, _)| self.suite.images_of(*m, place.0, place.1, e).is_some()) {
@@ -168,6 +176,9 @@ impl Collected<'_> {
             let asked = self.suite.images_of(place.3, place.0, place.1, place.2).is_some();
             return Cell::Missing(if asked { "did not finish" } else { "not asked for" }.to_string());
         };
+        if let Some(bar) = &measure.bar {
+            return Cell::number(judge::quantile(&self.inference, contents, bar));
+        }
         let measures = self.suite.metrics[place.3].value.metric.method.measures();
         // What the values are of: a half-width has none of its own.
         let named = measure.half_width_of.unwrap_or(measure.name);

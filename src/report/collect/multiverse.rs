@@ -29,10 +29,7 @@ impl Collected<'_> {
     fn multiverse(&self, metric: &Swept, explainers: &[Swept], place: (usize, usize)) -> Option<Multiverse> {
         let measures = self.suite.metrics[metric.variants.first()?.1].value.metric.method.measures();
         let ranks = |measure: &Measure| {
-            measure.direction != Direction::None
-                && measure.axis.is_none()
-                && !measure.timing
-                && measure.half_width_of.is_none()
+            measure.direction != Direction::None && measure.axis.is_none() && !measure.timing && !measure.is_derived()
         };
         let measure = measures.into_iter().find(|measure| ranks(measure) && !measure.minor)?;
         // A sweep that turns the better end round leaves nothing to rank by.

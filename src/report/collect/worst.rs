@@ -28,7 +28,7 @@ pub fn worst(suite: &Suite, scores: &BTreeMap<Place, Vec<Content>>, place: (usiz
             && measure.axis.is_none()
             && !measure.minor
             && !measure.timing
-            && measure.half_width_of.is_none()
+            && !measure.is_derived()
     });
     let (m, label, measure) =
         ranking.find(|(m, _, _)| scores.keys().any(|at| (at.0, at.1, at.3) == (place.0, place.1, *m)))?;

@@ -1,0 +1,182 @@
+//! What a metric reports: the columns of its tables, and how they are to be read. None of it decides a number that is stored.
+
+use serde::{Deserialize, Serialize};
+
+/// Which way is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    Lower,
+    Higher,
+    /// No ranking: noise may pass, or a constant win.
+    None,
+}
+
+impl Direction {
+    /// Whether `a` is better than `b`; never without a direction or with an undefined value.
+    pub fn better(self, a: f64, b: f64) -> bool {
+        match self {
+            Self::Lower => a < b,
+            Self::Higher => a > b,
+            Self::None => false,
+        }
+    }
+
+    /// The better end in words, for axes.
+    pub fn words(self) -> Option<&'static str> {
+        match self {
+            Self::Lower => Some("lower is better"),
+            Self::Higher => Some("higher is better"),
+            Self::None => None,
+        }
+    }
+}
+
+/// One quantity that a metric reports.
+#[derive(Clone, Debug)]
+pub struct Measure {
+    pub name: &'static str,
+    pub direction: Direction,
+    /// Differences below this are of no interest, in the measure's unit.
+    pub smallest_effect: f64,
+    /// "", "s", "B".
+    pub unit: &'static str,
+    /// What `at` counts, for curves.
+    pub axis: Option<&'static str>,
+    /// Whether it stands among the further measures instead of the main table.
+    pub minor: bool,
+    /// Whether its mean is the mean over classes of the means of each class.
+    pub over_classes: bool,
+    /// What to compare it with.
+    pub lines: &'static [Line],
+    /// Whether it differs from run to run, as seconds do: then it stays out of the files that are compared.
+    pub timing: bool,
+    /// Curves of the same metric with a 1 for every unit that counts: a unit that lacks it in the row of any contender is left
+    /// out of all of them, point by point, so that all have the mean of the same units. A number goes by their last points.
+    pub among: &'static [&'static str],
+    /// The measure of the same metric whose interval's half-width it is: then it has no values of its own.
+    pub half_width_of: Option<&'static str>,
+    /// What is claimed of another measure of the same metric: then it is that one's quantile, and has no values of its own.
+    pub bar: Option<Bar>,
+}
+
+impl Measure {
+    /// A number without a unit that a table shows.
+    pub const fn new(name: &'static str, direction: Direction, smallest_effect: f64) -> Self {
+        Self {
+            name,
+            direction,
+            smallest_effect,
+            unit: "",
+            axis: None,
+            minor: false,
+            over_classes: false,
+            lines: &[],
+            timing: false,
+            among: &[],
+            half_width_of: None,
+            bar: None,
+        }
+    }
+
+    pub const fn minor(self) -> Self {
+        Self { minor: true, ..self }
+    }
+
+    pub const fn over_classes(self) -> Self {
+        Self { over_classes: true, ..self }
+    }
+
+    pub const fn against(self, lines: &'static [Line]) -> Self {
+        Self { lines, ..self }
+    }
+
+    /// The same as a curve over `axis`.
+    pub const fn along(self, axis: &'static str) -> Self {
+        Self { axis: Some(axis), ..self }
+    }
+
+    pub const fn in_unit(self, unit: &'static str) -> Self {
+        Self { unit, ..self }
+    }
+
+    pub const fn timing(self) -> Self {
+        Self { timing: true, ..self }
+    }
+
+    pub const fn among(self, curves: &'static [&'static str]) -> Self {
+        Self { among: curves, ..self }
+    }
+
+    /// Half the width of the interval of another measure of the same metric, point by point: what difference these units can
+    /// show. The report fills it in; scores hold no values of it.
+    pub const fn half_width_of(self, name: &'static str) -> Self {
+        Self { half_width_of: Some(name), ..self }
+    }
+
+    /// A quantile over the units of another measure of the same metric, with a verdict on it. The report fills it in; scores
+    /// hold no values of it.
+    pub const fn judged_by(self, bar: Bar) -> Self {
+        Self { bar: Some(bar), ..self }
+    }
+
+    /// Whether it is made of another measure, and has no values of its own.
+    pub const fn is_derived(&self) -> bool {
+        self.half_width_of.is_some() || self.bar.is_some()
+    }
+}
+
+/// A bar that a quantile over units has to pass.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bar {
+    /// The measure whose values these are.
+    pub of: &'static str,
+    /// In (0, 1).
+    pub quantile: f64,
+    pub bound: Bound,
+}
+
+/// On which side of a number a quantile has to lie; the number itself will do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Bound {
+    /// Whether all of an interval passes, or none of it; `None` where part of it does, or where there is no interval.
+    pub fn judge(self, low: f64, high: f64) -> Option<bool> {
+        let (passes, fails) = match self {
+            Self::AtLeast(bar) => (low >= bar, high < bar),
+            Self::AtMost(bar) => (high <= bar, low > bar),
+        };
+        (passes || fails).then_some(passes)
+    }
+}
+
+/// A level that a measure is held against: it is drawn across its figures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Line {
+    /// What a map that knows nothing scores.
+    Chance(f64),
+    /// The same where it differs from image to image: the mean of another measure of the same metric.
+    ChanceMeasure(&'static str),
+    /// One divided by the number of classes.
+    ChanceOfClass,
+    /// The curve's value where nothing was changed.
+    Unmodified,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_judged_by_the_whole_interval() {
+        let at_least = |low, high| Bound::AtLeast(0.5).judge(low, high);
+        assert_eq!([at_least(0.5, 0.9), at_least(0.4, 0.5), at_least(0.1, 0.4)], [Some(true), None, Some(false)]);
+        let at_most = |low, high| Bound::AtMost(0.5).judge(low, high);
+        assert_eq!([at_most(0.5, 0.9), at_most(0.4, 0.5), at_most(0.6, 0.7)], [None, Some(true), Some(false)]);
+        assert_eq!((at_least(f64::NAN, f64::NAN), at_most(f64::NAN, f64::NAN)), (None, None));
+    }
+}
