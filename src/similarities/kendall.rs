@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use tch::{Device, Kind, Tensor};
 
-use super::Similarity;
+use super::{Side, Similarity};
 use crate::catalogue::Entry;
 use crate::error::Result;
 
@@ -29,15 +29,15 @@ pub const ENTRY: Entry<dyn Similarity> = Entry {
 pub struct Kendall;
 
 impl Similarity for Kendall {
-    fn compare(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        let pixels = |maps: &Tensor| -> Result<Vec<f64>> {
-            let flat = maps.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?.f_flatten(0, -1)?;
+    fn compare(&self, a: &Side, b: &Side) -> Result<Tensor> {
+        let pixels = |side: &Side| -> Result<Vec<f64>> {
+            let flat = side.maps().f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?.f_flatten(0, -1)?;
             Ok(Vec::try_from(flat.f_contiguous()?)?)
         };
-        let each = a.size()[1..].iter().product::<i64>().max(1) as usize;
         let (of_a, of_b) = (pixels(a)?, pixels(b)?);
+        let each = (of_a.len() / a.len().max(1)).max(1);
         let pairs = of_a.chunks(each).zip(of_b.chunks(each));
         let taus: Vec<f64> = pairs.map(|(a, b)| crate::stats::kendall(a, b)).collect();
-        Ok(Tensor::f_from_slice(&taus)?.f_to_device(a.device())?)
+        Ok(Tensor::f_from_slice(&taus)?.f_to_device(a.maps().device())?)
     }
 }

@@ -51,7 +51,8 @@ pub const ALL: &[Entry<dyn Similarity>] = &[
 /// The source of all similarities as one literal: part of the identity of each metric that compares by them.
 macro_rules! sources {
     () => { $crate::similarities::sources!(
-        "absolute_spearman", "cosine", "hog", "mod", "nonzero_spearman", "ranks", "side", "spearman", "ssim"
+        "absolute_spearman", "cosine", "hog", "kendall", "mod", "nonzero_spearman", "ranks", "side", "spearman", "ssim",
+        "top_k_overlap"
     ) };
     ($($file:literal),*) => { concat!($(
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/similarities/", $file, ".rs"))

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use tch::{Kind, Tensor};
 
-use super::Similarity;
+use super::{Side, Similarity};
 use crate::catalogue::Entry;
 use crate::error::Result;
 
@@ -42,18 +42,22 @@ pub struct TopKOverlap {
 }
 
 impl Similarity for TopKOverlap {
-    fn compare(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        let size = a.size();
-        let k = count(self.k, size[1] * size[2]);
-        let (of_a, of_b) = (top(a, k)?.f_to_kind(Kind::Double)?, top(b, k)?.f_to_kind(Kind::Double)?);
+    fn compare(&self, a: &Side, b: &Side) -> Result<Tensor> {
+        let (_, height, width) = a.maps().size3()?;
+        let k = count(self.k, height * width);
+        let tops = |side: &Side| side.once(k, |maps| Ok(Tops(top(maps, k)?.f_to_kind(Kind::Double)?)));
+        let (of_a, of_b) = (&tops(a)?.0, &tops(b)?.0);
         let found = |tops: &Tensor, near: &Tensor| -> Result<Tensor> {
             Ok(tops.f_mul(&self.spread(near)?)?.f_sum_dim_intlist([1, 2].as_slice(), false, Kind::Double)?)
         };
-        let both = found(&of_a, &of_b)?.f_add(&found(&of_b, &of_a)?)?.f_div_scalar(2.0 * k as f64)?;
-        let finite = |maps: &Tensor| maps.f_isfinite()?.f_flatten(1, -1)?.f_all_dim(1, false);
+        let both = found(of_a, of_b)?.f_add(&found(of_b, of_a)?)?.f_div_scalar(2.0 * k as f64)?;
+        let finite = |side: &Side| side.maps().f_isfinite()?.f_flatten(1, -1)?.f_all_dim(1, false);
         Ok(both.f_masked_fill(&finite(a)?.f_logical_and(&finite(b)?)?.f_logical_not()?, f64::NAN)?)
     }
 }
+
+/// 1 at the highest pixels, 0 elsewhere.
+struct Tops(Tensor);
 
 impl TopKOverlap {
     /// 1 wherever a pixel that is 1 lies within the radius.
@@ -103,7 +107,12 @@ mod tests {
     #[test]
     fn overlaps_by_hand() {
         let (a, b) = (map([4.0, 3.0, 2.0, 1.0]), map([1.0, 4.0, 2.0, 3.0]));
-        let overlap = |radius| TopKOverlap { k: Some(2), radius }.compare(&a, &b).unwrap().double_value(&[0]);
+        let overlap = |radius| {
+            TopKOverlap { k: Some(2), radius }
+                .compare(&Side::new(a.shallow_clone()), &Side::new(b.shallow_clone()))
+                .unwrap()
+                .double_value(&[0])
+        };
         assert_eq!([overlap(0), overlap(1), overlap(2)], [0.5, 0.75, 1.0]);
     }
 }

@@ -7,7 +7,7 @@ use crate::config::Section;
 use crate::error::Result;
 use crate::metrics::{Direction, Family, Given, Line, Measure, Metric, ScoredUnit, Scores, Values};
 use crate::need::{Known, ModelRef, Need, Perturbed};
-use crate::similarities::{Cosine, Kendall, NonzeroSpearman, Similarity, Spearman, Ssim, TopKOverlap, count};
+use crate::similarities::{Cosine, Kendall, NonzeroSpearman, Side, Similarity, Spearman, Ssim, TopKOverlap, count};
 
 pub struct Attacked {
     method: Method,
@@ -60,13 +60,13 @@ const SURVIVED: [&str; 2] = ["survived", "random-sign-survived"];
 const AXIS: &str = "radius in 1/255";
 
 impl Measured {
-    /// [B] of the maps `own` [B, H, W] and what became of them.
-    fn of(&self, own: &Tensor, moved: &Tensor, k: Option<i64>) -> Result<Tensor> {
+    /// [B] of the maps and what became of them.
+    fn of(&self, own: &Side, moved: &Side, k: Option<i64>) -> Result<Tensor> {
         match self.what {
             What::Overlap(radius) => TopKOverlap { k, radius }.compare(own, moved),
             What::Similarity(similarity) => similarity.compare(own, moved),
             What::Shift => {
-                let way = center(moved)?.f_sub(&center(own)?)?;
+                let way = center(moved.maps())?.f_sub(&center(own.maps())?)?;
                 Ok(way.f_square()?.f_sum_dim_intlist([1].as_slice(), false, Kind::Double)?.f_sqrt()?)
             }
         }
@@ -98,10 +98,10 @@ impl Attacked {
     }
 
     /// Whether the second half of a search still changed the mean of what it aims at, at any radius.
-    fn unsettled(&self, own: &Tensor, maps: &Tensor, half: &Tensor, valid: &Tensor) -> Result<bool> {
+    fn unsettled(&self, own: &Side, maps: &Tensor, half: &Tensor, valid: &Tensor) -> Result<bool> {
         let aim = &MEASURED[self.aim()];
         for radius in 0..maps.size()[1] {
-            let of = |maps: &Tensor| aim.of(own, &maps.f_select(1, radius)?, self.k);
+            let of = |maps: &Tensor| aim.of(own, &Side::new(maps.f_select(1, radius)?), self.k);
             let change = of(maps)?.f_sub(&of(half)?)?;
             let counted = valid.f_select(1, radius)?.f_logical_and(&change.f_isfinite()?)?;
             let mean = change.f_masked_select(&counted)?.f_mean(Kind::Double)?;
@@ -151,20 +151,23 @@ impl Metric for Attacked {
     }
 
     fn score(&self, given: &Given) -> Result<Scores> {
-        let own = given.pixel_map()?;
-        let size = own.size();
+        let own = Side::new(given.pixel_map()?);
+        let size = own.maps().size();
         let radii = &self.settings.radii;
         let mut columns: Vec<Values> = Vec::new();
         let mut flags = Vec::new();
         let ends = [given.beside.moved(Perturbed::Attacked)?, given.beside.moved(Perturbed::Random)?];
         let mut curves = Vec::new();
         for (which, moved) in ends.iter().enumerate() {
+            let side = |radius: i64| Ok(Side::new(moved.maps.f_select(1, radius)?));
+            let sides = (0..radii.len() as i64).map(side).collect::<Result<Vec<_>>>()?;
             for measured in &MEASURED {
-                let of = |radius: i64| -> Result<Tensor> {
-                    let values = measured.of(&own, &moved.maps.f_select(1, radius)?, self.k)?;
-                    Ok(values.f_masked_fill(&moved.admitted.f_select(1, radius)?.f_logical_not()?, f64::NAN)?)
+                let of = |(radius, side): (usize, &Side)| -> Result<Tensor> {
+                    let values = measured.of(&own, side, self.k)?;
+                    let out = moved.admitted.f_select(1, radius as i64)?.f_logical_not()?;
+                    Ok(values.f_masked_fill(&out, f64::NAN)?)
                 };
-                let all = (0..radii.len() as i64).map(of).collect::<Result<Vec<_>>>()?;
+                let all = sides.iter().enumerate().map(of).collect::<Result<Vec<_>>>()?;
                 let all = Tensor::f_stack(&all, 1)?.f_to_kind(Kind::Double)?;
                 let largest = Vec::<f64>::try_from(all.f_select(1, -1)?.f_contiguous()?)?;
                 let curve = Vec::<f64>::try_from(all.f_flatten(0, -1)?)?;

@@ -27,6 +27,10 @@ pub const ENTRY: Entry<dyn Metric> = Entry {
     summary: "what is left of a map once a search without derivatives has moved the image a little",
     reference: "this tool; Andriushchenko et al. 2020",
     revision: 1,
-    source: concat!(include_str!("black_box_fragility.rs"), include_str!("attacked.rs")),
+    source: concat!(
+        include_str!("black_box_fragility.rs"),
+        include_str!("attacked.rs"),
+        crate::similarities::sources!()
+    ),
     read: |section| Some(Arc::new(Attacked::read(section, Method::Square)?)),
 };

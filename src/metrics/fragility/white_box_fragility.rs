@@ -47,6 +47,10 @@ pub const ENTRY: Entry<dyn Metric> = Entry {
     summary: "what is left of a map once a search by derivatives has moved the image a little",
     reference: "Ghorbani et al. 2019",
     revision: 1,
-    source: concat!(include_str!("white_box_fragility.rs"), include_str!("attacked.rs")),
+    source: concat!(
+        include_str!("white_box_fragility.rs"),
+        include_str!("attacked.rs"),
+        crate::similarities::sources!()
+    ),
     read: |section| Some(Arc::new(Attacked::read(section, Method::Gradient)?)),
 };
