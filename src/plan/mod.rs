@@ -116,6 +116,16 @@ pub struct Other {
     pub explained: Vec<CellId>,
 }
 
+/// One row of a table, on one network.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub network: Train,
+    pub explainer: usize,
+    pub metric: usize,
+    /// The cell that scores it.
+    pub score: CellId,
+}
+
 /// The most images that a Picture cell keeps: enough for the worst tenth of them to be shown too.
 pub const PICTURES: usize = 64;
 
@@ -136,7 +146,9 @@ pub struct Plan {
     places: HashMap<CellId, usize>,
     /// Trainings, scores and pictures: what the report reads. Also what a metric asked for and must know to go on.
     pub goals: Vec<CellId>,
-    /// The same, to look up.
+    /// What each row of a table is scored by. Rows that differ in their labels alone share a cell.
+    pub rows: Vec<Row>,
+    /// The goals, to look up.
     asked: HashSet<CellId>,
     /// How many further rounds of needs there may be once these cells are done.
     pub later_rounds: usize,
