@@ -4,7 +4,8 @@
 //! gradients with respect to the input; it has no layers to look at, to draw anew or to train. The file holds a program in
 //! TorchScript's own language of operations on tensors, and that is what is executed: no Python, and no pickle that could
 //! call any. libtorch itself reads and runs it, without a bound on its time and memory, so take such a file from where you
-//! would take a program. It runs in the precision of its weights, whatever that of the images is.
+//! would take a program. It runs in the precision of its weights, but for images in double precision, for which weights in single
+//! precision are converted.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -27,14 +28,14 @@ pub struct Script {
     classes: i64,
     /// Whether its logits have derivatives by the input: a program can cut them off.
     pub differentiable: bool,
-    /// One for each device that was asked for so far. Libtorch runs a module on several threads at once.
-    modules: Mutex<Vec<(Device, Arc<Loaded>)>>,
+    /// One for each device and precision that was asked for so far. Libtorch runs a module on several threads at once.
+    modules: Mutex<Vec<(Device, Kind, Arc<Loaded>)>>,
 }
 
 /// A program in the memory of a device.
 struct Loaded {
     module: CModule,
-    /// The precision of its weights.
+    /// The precision that it runs in.
     kind: Kind,
 }
 
@@ -53,7 +54,7 @@ pub fn read(path: &Path, input: &[i64], preprocess: Option<Op>) -> Result<Graph>
 
 /// Checks what can be checked without examples: that libtorch can load the file.
 pub fn check(path: &Path) -> Result<()> {
-    Script::open(path, &[]).and_then(|script| script.module(Device::Cpu)).map(drop)
+    Script::open(path, &[]).and_then(|script| script.module(Device::Cpu, Kind::Float)).map(drop)
 }
 
 /// Logits of an example in a larger batch may differ by rounding; by more than this share of the largest, it is the batch's doing.
@@ -115,47 +116,56 @@ impl Script {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let Loaded { module, kind } = &*self.module(x.device())?;
+        let Loaded { module, kind } = &*self.module(x.device(), x.kind())?;
         // Of this thread. Else libtorch watches the first calls and then runs another program, whose results differ in the last
         // digits: what a cell holds would follow what its worker did before.
         tch::jit::f_set_graph_executor_optimize(false)?;
         // A tensor of its own: the program may change what it is given in place.
         let given = x.f_to_dtype(*kind, false, true)?;
         let logits = module.forward_ts(&[given]).map_err(|error| {
-            self.fault(format!("cannot compute a batch {:?}: {}", x.size(), reason(&error.to_string())))
+            let precision = if *kind == Kind::Double { " in double precision" } else { "" };
+            self.fault(format!("cannot compute a batch {:?}{precision}: {}", x.size(), reason(&error.to_string())))
         })?;
-        if !logits.is_floating_point() {
+        if !is_floating(&logits.kind()) {
             return Err(self.fault(format!("gives {:?}, which are no logits", logits.kind())));
         }
         Ok(logits.f_to_kind(x.kind())?)
     }
 
-    /// The program with its weights on a device.
-    fn module(&self, device: Device) -> Result<Arc<Loaded>> {
+    /// The program with its weights on a device, for images of this precision.
+    fn module(&self, device: Device, asked: Kind) -> Result<Arc<Loaded>> {
         let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, loaded)) = modules.iter().find(|(at, _)| *at == device) {
+        if let Some((_, _, loaded)) = modules.iter().find(|(at, of, _)| (*at, *of) == (device, asked)) {
             return Ok(loaded.clone());
         }
         let refused = |error: tch::TchError| self.fault(format!("cannot be loaded: {}", reason(&error.to_string())));
         let mut module = CModule::load_data_on_device(&mut &self.content[..], device).map_err(refused)?;
         module.f_set_eval().map_err(refused)?;
+        let weights = module.named_parameters()?;
+        let mut kind = weights.iter().map(|(_, weight)| weight.kind()).find(is_floating).unwrap_or(Kind::Float);
+        // Libtorch converts everything in a module, whole numbers too, and panics where it cannot.
+        if (asked, kind) == (Kind::Double, Kind::Float) && weights.iter().all(|(_, weight)| weight.kind() == kind) {
+            let convert = || module.to(device, asked, false);
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(convert))
+                .map_err(|_| self.fault("cannot be converted to double precision"))?;
+            kind = asked;
+        }
         // Else every gradient by the input would keep what those by the weights take.
-        let mut kinds = Vec::new();
         for (_, weight) in module.named_parameters()? {
-            if weight.is_floating_point() {
-                kinds.push(weight.kind());
-            }
             let _ = weight.f_set_requires_grad(false)?;
         }
-        let kind = kinds.first().copied().unwrap_or(Kind::Float);
         let loaded = Arc::new(Loaded { module, kind });
-        modules.push((device, loaded.clone()));
+        modules.push((device, asked, loaded.clone()));
         Ok(loaded)
     }
 
     fn fault(&self, text: impl fmt::Display) -> Error {
         Error::new(format!("{}: {text}", self.path.display()))
     }
+}
+
+fn is_floating(kind: &Kind) -> bool {
+    matches!(kind, Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double)
 }
 
 /// What libtorch says of a failure inside a program: after a trace of the program comes the sentence.

@@ -102,7 +102,7 @@ impl Curves {
         Self(values)
     }
 
-    /// The mean over the draws of each network.
+    /// The means over images of each draw; of several networks, the mean over the draws of each.
     fn get(&self, model: &str, explainer: &str, measure: &str, at: usize) -> Vec<f64> {
         let key = [model, explainer, measure, &at.to_string()].map(str::to_string);
         let found = self
@@ -110,10 +110,13 @@ impl Curves {
             .iter()
             .find(|(known, _)| known[..3] == key[..3] && known[3].parse::<f64>().ok() == key[3].parse::<f64>().ok());
         let (_, networks) = found.unwrap_or_else(|| panic!("nothing is known of {key:?}"));
-        networks.values().map(|draws| draws.iter().sum::<f64>() / draws.len() as f64).collect()
+        match networks.len() {
+            1 => networks.values().flatten().copied().collect(),
+            _ => networks.values().map(|draws| draws.iter().sum::<f64>() / draws.len() as f64).collect(),
+        }
     }
 
-    /// Prints a mean over networks with its interval, and what is expected of it.
+    /// Prints a mean over draws, or networks, with its interval, and what is expected of it.
     fn show(&self, ordering: &str, expected: &str, [model, explainer, measure]: [&str; 3], at: usize) {
         print(
             ordering,
