@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::support::Bench;
 
+mod randomization;
 mod retraining;
 
 /// Digits and a network that learns them in seconds.
@@ -200,60 +201,4 @@ fn permuted_labels_change_what_a_gradient_says_and_not_what_an_edge_detector_say
     let report = std::fs::read_to_string(bench.path("out/suite/report.md")).unwrap();
     let flagged: Vec<&str> = report.lines().filter(|line| line.contains("random labels not fitted")).collect();
     assert!(!flagged.is_empty() && flagged.iter().all(|line| line.contains("too short")), "{flagged:?}");
-}
-
-/// Orderings 3, 4 and 6: with all layers drawn anew the signed correlation of what is made of gradients is about 0, while that of
-/// magnitudes of what multiplies by the image stays up by the pixels that are black; maps of the image alone have exactly 1 at
-/// every step, a constant has no correlation at all, and noise that is drawn anew has none to find.
-#[test]
-fn maps_of_a_network_without_its_weights_keep_the_outline_and_not_the_signs() {
-    let bench = Bench::new(
-        "question = 'Do maps change with the weights?'
-        seeds = { model = 1, draw = 8 }
-        images = { count = 60, only = 'correct' }
-        dataset = { use = 'digits', scale = 3 }
-        explainer = [
-            { use = 'gradient', map = { channels = 'sum', sign = 'signed' } }, { use = 'input-x-gradient' },
-            { use = 'integrated-gradients', steps = 16 },
-            { use = 'edges' }, { use = 'input' }, { use = 'random' }, { use = 'constant' },
-            { name = 'redrawn', use = 'random', redraw = 'network' },
-        ]
-        metric = [{ use = 'model-randomization' }, { use = 'random-logit' }, { use = 'agreement', with = 'gradient' }]
-        model = { name = 'cnn', layers = [
-                { name = 'conv1', conv2d = { out = 8, kernel = 3, padding = 1 } }, 'relu', { max_pool2d = { kernel = 2 } },
-                { name = 'conv2', conv2d = { out = 16, kernel = 3, padding = 1 } }, 'relu', { max_pool2d = { kernel = 2 } },
-                'flatten', { name = 'fc1', linear = { out = 10 } },
-            ], train = { epochs = 8, batch = 32, optimizer = { use = 'adam', lr = 3e-3 } } }",
-    );
-    let rows = Rows::from(&bench);
-    let of = |explainer: &str, measure: &str| rows.get(explainer, "model-randomization", measure).estimate;
-    for class in ["fixed", "reselected"] {
-        for explainer in ["gradient", "input-x-gradient", "integrated-gradients"] {
-            assert!(of(explainer, &format!("{class}-spearman@3")).abs() < 0.15, "{explainer}");
-            assert!(of(explainer, &format!("{class}-nonzero-spearman@3")).abs() < 0.2, "{explainer}");
-        }
-        for explainer in ["input-x-gradient", "integrated-gradients"] {
-            let gap =
-                of(explainer, &format!("{class}-absolute-spearman@3")) - of(explainer, &format!("{class}-spearman@3"));
-            assert!(gap > 0.4, "{explainer}: {gap}");
-        }
-        for at in 1..=3 {
-            for measure in ["spearman", "absolute-spearman", "nonzero-spearman", "ssim", "cosine"] {
-                for explainer in ["edges", "input", "random"] {
-                    assert!((of(explainer, &format!("{class}-{measure}@{at}")) - 1.0).abs() < 1e-12, "{explainer}");
-                }
-            }
-            assert!(of("constant", &format!("{class}-spearman@{at}")).is_nan());
-            assert_eq!(of("constant", &format!("{class}-ssim@{at}")), 1.0);
-            assert!(of("redrawn", &format!("{class}-spearman@{at}")).abs() < 0.02);
-        }
-    }
-    // What the class decides differs from class to class; what does not see it does not.
-    let other = |explainer: &str| rows.get(explainer, "random-logit", "spearman").estimate;
-    assert!(other("gradient") < 0.6 && other("input") == 1.0);
-    assert_eq!(rows.get("gradient", "agreement", "relative-l2").estimate, 0.0);
-    let report = std::fs::read_to_string(bench.path("out/suite/report.md")).unwrap();
-    assert!(report.contains("points on digits/cnn: 1 = fc1, 2 = conv2, 3 = conv1"), "{report}");
-    assert!(report.contains("over new draws (model-randomization)"), "{report}");
-    assert!(report.contains("layers are drawn anew 8 times: model-randomization"), "{report}");
 }

@@ -204,14 +204,12 @@ fn operations_without_a_rule() {
 
 #[test]
 fn files_that_are_no_models() {
-    let torchscript = vec![("m/constants.pkl".into(), vec![0]), ("m/code/__torch__.py".into(), b"class".to_vec())];
     let compiled = vec![("m/data/aotinductor/model/a.so".to_string(), vec![0])];
     let other = vec![("readme.txt".to_string(), b"hello".to_vec())];
     for (bytes, said) in [
         (b"".to_vec(), "is no model that is known"),
         (b"\x89PNG\r\n\x1a\n....".to_vec(), "is no model that is known"),
         (archive(&other), "is no model that is known"),
-        (archive(&torchscript), "is TorchScript, whose layers cannot be seen"),
         (archive(&compiled), "is compiled code, which has no gradients"),
         (fs::read(fixture("resnet.safetensors")).unwrap(), "holds weights and no model"),
     ] {

@@ -141,8 +141,19 @@ fn see_layers(graph: &Graph) -> Result<(), Misfit> {
         return Ok(());
     }
     let message = "this explainer looks at inner layers, and TorchScript shows none of".to_string();
-    let help = format!("export the model with {EXPORT}, or narrow the metrics with `models = [..]`");
+    let help = format!("export the model with {EXPORT}, or narrow the explainer with `models = [..]`");
     Err(Misfit::of_use(message, Some(help)))
+}
+
+/// Whether a network has derivatives by its input.
+fn have_gradients(graph: &Graph) -> Result<(), Misfit> {
+    if graph.is_differentiable() {
+        return Ok(());
+    }
+    let message =
+        "this explainer takes gradients, which the TorchScript program cuts off (torch.no_grad or detach), of";
+    let help = format!("export the model with {EXPORT}, or narrow the explainer with `models = [..]`");
+    Err(Misfit::of_use(message.to_string(), Some(help)))
 }
 
 pub trait Explainer: Send + Sync {
@@ -165,7 +176,11 @@ pub trait Explainer: Send + Sync {
 
     /// Whether it can explain this network. What it looks for inside may not be there.
     fn check(&self, graph: &Graph) -> Result<(), Misfit> {
-        if self.access() == Access::Layers { see_layers(graph) } else { Ok(()) }
+        match self.access() {
+            Access::Outputs => Ok(()),
+            Access::Gradients => have_gradients(graph),
+            Access::Layers => see_layers(graph),
+        }
     }
 
     /// Whether its maps have derivatives with respect to the image, on a scene that asks for them.

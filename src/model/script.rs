@@ -4,7 +4,8 @@
 //! gradients with respect to the input; it has no layers to look at, to draw anew or to train. The file holds a program in
 //! TorchScript's own language of operations on tensors, and that is what is executed: no Python, and no pickle that could
 //! call any. libtorch itself reads and runs it, without a bound on its time and memory, so take such a file from where you
-//! would take a program.
+//! would take a program. It runs in the precision of its weights, but for images in double precision, for which weights in single
+//! precision are converted.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -25,8 +26,17 @@ pub struct Script {
     hash: blake3::Hash,
     input: Vec<i64>,
     classes: i64,
+    /// Whether its logits have derivatives by the input: a program can cut them off.
+    pub differentiable: bool,
     /// One for each device and precision that was asked for so far. Libtorch runs a module on several threads at once.
-    modules: Mutex<Vec<(Device, Kind, Arc<CModule>)>>,
+    modules: Mutex<Vec<(Device, Kind, Arc<Loaded>)>>,
+}
+
+/// A program in the memory of a device.
+struct Loaded {
+    module: CModule,
+    /// The precision that it runs in.
+    kind: Kind,
 }
 
 /// The graph of a TorchScript file for examples of shape `input`, after `preprocess` if there is one.
@@ -55,7 +65,7 @@ impl Script {
         let content = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
         let hash = blake3::hash(&content);
         let (path, input) = (path.to_path_buf(), input.to_vec());
-        Ok(Self { path, content, hash, input, classes: 0, modules: Mutex::default() })
+        Ok(Self { path, content, hash, input, classes: 0, differentiable: false, modules: Mutex::default() })
     }
 
     fn load(path: &Path, input: &[i64]) -> Result<Self> {
@@ -68,6 +78,9 @@ impl Script {
             let expected = "and a model under explanation gives logits [3, classes]";
             return Err(script.fault(format!("gives {shape:?} for a batch of 3, {expected}")));
         };
+        if logits.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
+            return Err(script.fault("gives logits that are not finite for images of random pixels"));
+        }
         // What a program does in training it may go on doing, whatever mode it is put in: tracing writes the mode down.
         let remedy = "call model.eval() before torch.jit.trace or torch.jit.script";
         if !of(&x)?.f_equal(&logits)? {
@@ -79,7 +92,9 @@ impl Script {
             let why = "whose logits of an example depend on the rest of the batch, as batch norm's in training do";
             return Err(script.fault(format!("is a network {why}: {remedy}")));
         }
-        Ok(Self { classes, ..script })
+        let taped = x.f_detach()?.f_set_requires_grad(true)?;
+        let differentiable = tch::with_grad(|| script.forward(&taped))?.requires_grad();
+        Ok(Self { classes, differentiable, ..script })
     }
 
     /// The logits, [B, K], of a batch [B, input..], on its device and in its precision.
@@ -101,49 +116,56 @@ impl Script {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let module = self.module(x.device(), x.kind())?;
+        let Loaded { module, kind } = &*self.module(x.device(), x.kind())?;
         // Of this thread. Else libtorch watches the first calls and then runs another program, whose results differ in the last
         // digits: what a cell holds would follow what its worker did before.
         tch::jit::f_set_graph_executor_optimize(false)?;
-        let logits = module.forward_ts(&[x]).map_err(|error| {
-            let precision = if x.kind() == Kind::Float { "" } else { " in double precision" };
+        // A tensor of its own: the program may change what it is given in place.
+        let given = x.f_to_dtype(*kind, false, true)?;
+        let logits = module.forward_ts(&[given]).map_err(|error| {
+            let precision = if *kind == Kind::Double { " in double precision" } else { "" };
             self.fault(format!("cannot compute a batch {:?}{precision}: {}", x.size(), reason(&error.to_string())))
         })?;
-        if logits.kind() != x.kind() {
-            return Err(self.fault(format!(
-                "gives {:?} for {:?}: its program fixes a precision",
-                logits.kind(),
-                x.kind()
-            )));
+        if !is_floating(&logits.kind()) {
+            return Err(self.fault(format!("gives {:?}, which are no logits", logits.kind())));
         }
-        Ok(logits)
+        Ok(logits.f_to_kind(x.kind())?)
     }
 
-    /// The program with its weights on a device in a precision.
-    fn module(&self, device: Device, kind: Kind) -> Result<Arc<CModule>> {
+    /// The program with its weights on a device, for images of this precision.
+    fn module(&self, device: Device, asked: Kind) -> Result<Arc<Loaded>> {
         let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, _, module)) = modules.iter().find(|(at, of, _)| (*at, *of) == (device, kind)) {
-            return Ok(module.clone());
+        if let Some((_, _, loaded)) = modules.iter().find(|(at, of, _)| (*at, *of) == (device, asked)) {
+            return Ok(loaded.clone());
         }
         let refused = |error: tch::TchError| self.fault(format!("cannot be loaded: {}", reason(&error.to_string())));
         let mut module = CModule::load_data_on_device(&mut &self.content[..], device).map_err(refused)?;
         module.f_set_eval().map_err(refused)?;
-        // Only where there is need, as it converts buffers of whole numbers too.
-        if module.named_parameters()?.iter().any(|(_, weight)| weight.kind() != kind) {
-            module.to(device, kind, false);
+        let weights = module.named_parameters()?;
+        let mut kind = weights.iter().map(|(_, weight)| weight.kind()).find(is_floating).unwrap_or(Kind::Float);
+        // Libtorch converts everything in a module, whole numbers too, and panics where it cannot.
+        if (asked, kind) == (Kind::Double, Kind::Float) && weights.iter().all(|(_, weight)| weight.kind() == kind) {
+            let convert = || module.to(device, asked, false);
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(convert))
+                .map_err(|_| self.fault("cannot be converted to double precision"))?;
+            kind = asked;
         }
         // Else every gradient by the input would keep what those by the weights take.
         for (_, weight) in module.named_parameters()? {
             let _ = weight.f_set_requires_grad(false)?;
         }
-        let module = Arc::new(module);
-        modules.push((device, kind, module.clone()));
-        Ok(module)
+        let loaded = Arc::new(Loaded { module, kind });
+        modules.push((device, asked, loaded.clone()));
+        Ok(loaded)
     }
 
     fn fault(&self, text: impl fmt::Display) -> Error {
         Error::new(format!("{}: {text}", self.path.display()))
     }
+}
+
+fn is_floating(kind: &Kind) -> bool {
+    matches!(kind, Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double)
 }
 
 /// What libtorch says of a failure inside a program: after a trace of the program comes the sentence.
@@ -167,6 +189,11 @@ impl fmt::Debug for Script {
 }
 
 impl Graph {
+    /// Whether its logits have derivatives by the input.
+    pub fn is_differentiable(&self) -> bool {
+        !self.nodes.iter().any(|node| matches!(&node.op, Op::Script(script) if !script.differentiable))
+    }
+
     /// Whether its layers cannot be seen.
     pub fn is_opaque(&self) -> bool {
         self.nodes.iter().any(|node| matches!(node.op, Op::Script(_)))

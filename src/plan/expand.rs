@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::{
-    AS_TRAINED, Cell, CellId, DataRef, Explain, Other, Outside, Perturb, Picture, Plan, Rank, Retrain, Score, Shown,
+    AS_TRAINED, Cell, CellId, DataRef, Explain, Other, Outside, Perturb, Picture, Plan, Rank, Retrain, Row, Score, Shown,
     Strip, Task, Train, identity,
 };
 use crate::error::Result;
@@ -132,6 +132,7 @@ impl<'a> Expansion<'a, '_> {
         let needs = networks.chain(answers.iter().flat_map(|(_, cells)| cells).copied()).collect();
         let task = Score { network: row, trained, explainer, metric: m, images, explained, others, answers };
         let id = identity::score(&task, self.suite, self.outside);
+        self.plan.rows.push(Row { network: task.network.clone(), explainer, metric: m, score: id });
         self.plan.add(Cell { id, task: Task::Score(task), needs });
         self.plan.add_goal(id);
         Ok(())

@@ -134,6 +134,16 @@ pub struct Other {
     pub explained: Vec<CellId>,
 }
 
+/// One row of a table, on one network.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub network: Train,
+    pub explainer: usize,
+    pub metric: usize,
+    /// The cell that scores it.
+    pub score: CellId,
+}
+
 #[derive(Clone, Debug)]
 pub struct Picture {
     pub network: Train,
@@ -190,6 +200,8 @@ pub struct Plan {
     pub goals: Vec<CellId>,
     /// Which pictures stand beside each other.
     pub strips: Vec<Strip>,
+    /// What each row of a table is scored by. Rows that differ in their labels alone share a cell.
+    pub rows: Vec<Row>,
     /// The goals, to look up.
     asked: HashSet<CellId>,
     /// How many further rounds of needs there may be once these cells are done.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::collect::{points_of, sample};
 use crate::error::{Error, Result};
-use crate::plan::{Plan, Task};
+use crate::plan::Plan;
 use crate::store::Store;
 use crate::suite::Suite;
 
@@ -16,10 +16,9 @@ pub fn write_examples(suite: &Suite, plan: &Plan, store: &Store, folder: &Path) 
     let fail = |error: csv::Error| Error::new(format!("cannot write examples.csv: {error}"));
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(COLUMNS).map_err(fail)?;
-    for id in &plan.goals {
-        let Some(Task::Score(task)) = plan.cell(*id).map(|cell| &cell.task) else { continue };
-        let Some(content) = store.get(*id)? else { continue };
-        for measure in suite.metrics[task.metric].value.metric.method.measures() {
+    for row in &plan.rows {
+        let Some(content) = store.get(row.score)? else { continue };
+        for measure in suite.metrics[row.metric].value.metric.method.measures() {
             if measure.timing {
                 continue;
             }
@@ -31,11 +30,11 @@ pub fn write_examples(suite: &Suite, plan: &Plan, store: &Store, folder: &Path) 
                     writer
                         .write_record([
                             &suite.name,
-                            &suite.datasets[task.network.dataset].label,
-                            &suite.models[task.network.model].label,
-                            &task.network.seed.to_string(),
-                            &suite.explainers[task.explainer].label,
-                            &suite.metrics[task.metric].label,
+                            &suite.datasets[row.network.dataset].label,
+                            &suite.models[row.network.model].label,
+                            &row.network.seed.to_string(),
+                            &suite.explainers[row.explainer].label,
+                            &suite.metrics[row.metric].label,
                             measure.name,
                             &at,
                             &unit.to_string(),

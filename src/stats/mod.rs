@@ -18,7 +18,7 @@ pub use correction::holm;
 pub use correlation::{kendall, pearson, spearman};
 pub use estimate::{Estimate, Inference, Population};
 pub use intervals::{Interval, mean, normal_quantile, t_interval, t_quantile, wilson_interval};
-pub use quantile::{quantile, quantile_interval, quantile_needs};
+pub use quantile::{Tail, quantile, quantile_interval, quantile_needs};
 pub use ranks::average_ranks;
 pub use sample::Sample;
 pub use significance::{smallest_p, units_needed};

@@ -1,5 +1,7 @@
 //! Quantiles with intervals that assume nothing of the distribution.
 
+use std::collections::BTreeMap;
+
 use statrs::distribution::{Binomial, DiscreteCDF};
 
 use super::intervals::{Interval, mean, t_interval};
@@ -9,7 +11,8 @@ use super::{Estimate, Inference, Population, Sample};
 pub fn quantile(values: &[f64], q: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let place = (1..=sorted.len()).find(|place| *place as f64 >= q * sorted.len() as f64);
+    // 0.07 of 100 is 7.000000000000001.
+    let place = (1..=sorted.len()).find(|place| *place as f64 >= q * sorted.len() as f64 - 1e-9);
     place.map_or(f64::NAN, |place| sorted[place - 1])
 }
 
@@ -40,24 +43,40 @@ pub fn quantile_needs(q: f64, alpha: f64) -> usize {
     misses(1.0 - q).max(misses(q)).max(1.0) as usize
 }
 
+/// Which of a distribution's ends a quantile cuts off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    Lower,
+    Upper,
+}
+
 impl Inference {
-    /// A quantile over units, with its interval. Over new images: of the images, each averaged over the networks, as
-    /// [`quantile_interval`] says. Over new trainings: Student's t on the quantiles of the networks.
-    pub fn quantile(&self, sample: &Sample, q: f64) -> Estimate {
+    /// What at most a share of the units lies below, or above, with its interval. Over new images: of the images, each with its
+    /// worst value among the networks, as [`quantile_interval`] says. Over new trainings: Student's t on the quantiles of the
+    /// networks. A value that is not a number is worse than any, so that what is undefined cannot pass for good.
+    pub fn quantile(&self, sample: &Sample, share: f64, tail: Tail) -> Estimate {
+        // The upper tail is the lower one seen from the other side.
+        let sign = if tail == Tail::Lower { 1.0 } else { -1.0 };
+        let seen = |value: f64| if value.is_finite() { sign * value } else { f64::NEG_INFINITY };
         let (point, (low, high), n) = match self.over {
             Population::Model => {
-                let images = sample.unit_means();
-                (quantile(&images, q), quantile_interval(&images, q, self.alpha), images.len())
+                let mut images: BTreeMap<u64, f64> = BTreeMap::new();
+                for &(id, value) in sample.networks.iter().flatten() {
+                    let worst = images.entry(id).or_insert(f64::INFINITY);
+                    *worst = worst.min(seen(value));
+                }
+                let images: Vec<f64> = images.into_values().collect();
+                (quantile(&images, share), quantile_interval(&images, share, self.alpha), images.len())
             }
             Population::Recipe => {
-                let alone =
-                    sample.networks.iter().map(|network| Sample { networks: vec![network.clone()] }.unit_means());
-                let trainings: Vec<f64> =
-                    alone.filter(|images| !images.is_empty()).map(|images| quantile(&images, q)).collect();
+                let networks = sample.networks.iter().filter(|network| !network.is_empty());
+                let values = networks.map(|network| network.iter().map(|(_, value)| seen(*value)).collect::<Vec<_>>());
+                let trainings: Vec<f64> = values.map(|values| quantile(&values, share)).collect();
                 (mean(&trainings), t_interval(&trainings, self.alpha), trainings.len())
             }
         };
-        Estimate { point, low, high, n, invalid: sample.invalid(), covers: self.over }
+        let (low, high) = if tail == Tail::Lower { (low, high) } else { (-high, -low) };
+        Estimate { point: sign * point, low, high, n, invalid: sample.invalid(), covers: self.over }
     }
 }
 
@@ -100,13 +119,28 @@ mod tests {
         let network = |values: [f64; 3]| (0..).zip(values).collect::<Vec<(u64, f64)>>();
         let sample = Sample { networks: vec![network([1.0, 2.0, 6.0]), network([3.0, 4.0, f64::NAN])] };
         let over = |over| Inference { over, alpha: 0.05, resampler: Resampler::new(0) };
-        // Images: 2, 3 and 6.
-        let model = over(Population::Model).quantile(&sample, 0.5);
-        assert_eq!((model.point, model.n, model.invalid), (3.0, 3, 1));
+        // Images at their worst: 1, 2, and one that is undefined in the second network.
+        let model = over(Population::Model).quantile(&sample, 0.5, Tail::Lower);
+        assert_eq!((model.point, model.n, model.invalid), (1.0, 3, 1));
         assert!(model.low.is_nan());
-        // Trainings: 2, and 3 of (3, 4).
-        let recipe = over(Population::Recipe).quantile(&sample, 0.5);
+        let from_above = over(Population::Model).quantile(&sample, 0.5, Tail::Upper);
+        assert_eq!(from_above.point, 4.0, "3, 4 and undefined");
+        // Trainings: 2, and 3 of (undefined, 3, 4).
+        let recipe = over(Population::Recipe).quantile(&sample, 0.5, Tail::Lower);
         assert_eq!((recipe.point, recipe.n), (2.5, 2));
         assert_eq!((recipe.low, recipe.high), t_interval(&[2.0, 3.0], 0.05));
+    }
+
+    /// A share of .07 of 0 to 99: the seventh from either end, and what is undefined lies beyond both.
+    #[test]
+    fn both_tails_are_mirrors() {
+        let inference = Inference { over: Population::Model, alpha: 0.05, resampler: Resampler::new(0) };
+        let mut values: Vec<(u64, f64)> = (0..100).map(|id| (id, id as f64)).collect();
+        let of = |values: &[(u64, f64)], tail| {
+            inference.quantile(&Sample { networks: vec![values.to_vec()] }, 0.07, tail).point
+        };
+        assert_eq!((of(&values, Tail::Lower), of(&values, Tail::Upper)), (6.0, 93.0));
+        values[50].1 = f64::NAN;
+        assert_eq!((of(&values, Tail::Lower), of(&values, Tail::Upper)), (5.0, 94.0));
     }
 }

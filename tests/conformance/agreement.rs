@@ -49,6 +49,9 @@ fn guided_backprop_lacks_what_speaks_against_the_class() {
     near(&cosine, [half, 1.0]);
     near(&spearman, [1.0, 1.0]);
     near(&l2, [half, 0.0]);
+    // Maps of nothing are the same only as such.
+    let (zeros, nothing) = (gradient.zeros_like(), [true, true]);
+    assert_eq!(agreement(&zeros)[0].iter().map(|value| value.is_nan()).collect::<Vec<_>>(), nothing);
     // Whatever is the same agrees with itself to the last bit.
     assert_eq!(agreement(&map("gradient")), [[1.0, 1.0], [1.0, 1.0], [0.0, 0.0]]);
 }

@@ -4,12 +4,14 @@
 //! difference divided by that of the other's map. Both are pixel maps, each reduced as its own row says.
 //!
 //! It checks a new implementation against an old one (cosine 1, relative L2 0), and shows what a map amounts to: with `input`,
-//! whether it rebuilds the image. It does not rank. Undefined where `with` has a map of zeros, and the correlation for a constant.
+//! whether it rebuilds the image. It does not rank. Maps that are equal to the last bit agree whatever they are, with 1, 1 and 0;
+//! else it is undefined where `with` has a map of zeros, and the correlation for a constant.
 //!
 //! A mean hides the images on which two implementations differ, so a verdict is on a quantile over images: `at_least` asks that all
 //! but a share `quantile` of the images have at least that much, `at_most` that all but that share have at most that much. It
 //! holds where the whole interval of the quantile lies on that side, does not hold where all of it lies on the other, and is
-//! undecided else; the report says so for each explainer under test. Over new images the interval is that of the order statistics
+//! undecided else; the report says so for each explainer under test. Of several networks the worst counts for each image, and an image
+//! for which a value is undefined misses its bar. Over new images the interval is that of the order statistics
 //! (of the 5 % quantile there is one from 72 images on), over new trainings that of Student on the quantiles of the networks.
 //!
 //! # Parameters
@@ -114,8 +116,13 @@ impl Metric for Agreement {
 
     fn score(&self, given: &Given) -> Result<Scores> {
         let (own, other) = (Side::new(given.pixel_map()?), Side::new(given.beside.maps(&self.maps())?));
-        let compared =
-            [Cosine.compare(&own, &other)?, Spearman.compare(&own, &other)?, relative_l2(own.maps(), other.maps())?];
+        let same = own.maps().f_eq_tensor(other.maps())?.f_flatten(1, -1)?.f_all_dim(1, false)?;
+        let unless_same = |values: Tensor, then: f64| values.f_masked_fill(&same, then);
+        let compared = [
+            unless_same(Cosine.compare(&own, &other)?, 1.0)?,
+            unless_same(Spearman.compare(&own, &other)?, 1.0)?,
+            unless_same(relative_l2(own.maps(), other.maps())?, 0.0)?,
+        ];
         let values = |(measure, values): (&'static str, Tensor)| {
             Ok(Values { measure, at: vec![0.0], values: Vec::<f64>::try_from(values)? })
         };

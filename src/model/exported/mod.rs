@@ -280,8 +280,8 @@ fn without() -> String {
 /// Why a file of another kind is not a model to be read; none if it is one.
 pub fn refusal(path: &Path) -> Result<Option<Error>> {
     let (why, help) = match kind_of(path)? {
-        FileKind::Exported => return Ok(None),
-        FileKind::TorchScript => ("is TorchScript, whose layers cannot be seen", format!("export the model: {EXPORT}")),
+        // Which is read elsewhere.
+        FileKind::Exported | FileKind::TorchScript => return Ok(None),
         FileKind::Compiled => ("is compiled code, which has no gradients", format!("export the model: {EXPORT}")),
         FileKind::Safetensors => (
             "holds weights and no model",

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::scores::sample;
-use crate::metrics::{Bar, Measure};
-use crate::stats::{Estimate, Inference, Population, Sample, mean};
+use crate::metrics::{Bar, Bound, Measure};
+use crate::stats::{Estimate, Inference, Population, Sample, Tail, mean};
 use crate::store::{Array, Content, Data};
 
 /// With this many units or fewer, each of them is shown.
@@ -29,7 +29,11 @@ pub fn estimate(inference: &Inference, contents: &[Content], measure: &Measure, 
 
 /// The quantile of a measure that a bar speaks of.
 pub fn quantile(inference: &Inference, contents: &[Content], bar: &Bar) -> Estimate {
-    inference.quantile(&sample(contents, bar.of, 0), bar.quantile)
+    let (share, tail) = match bar.bound {
+        Bound::AtLeast(_) => (bar.quantile, Tail::Lower),
+        Bound::AtMost(_) => (1.0 - bar.quantile, Tail::Upper),
+    };
+    inference.quantile(&sample(contents, bar.of, 0), share, tail)
 }
 
 /// Half the width of an estimate's interval, which has no interval of its own.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::error::Result;
-use crate::plan::{Plan, Task};
+use crate::plan::Plan;
 use crate::stats::Sample;
 use crate::store::{Array, Content, Data, Store};
 use crate::suite::Suite;
@@ -17,13 +17,12 @@ pub type Place = (usize, usize, usize, usize);
 /// that two contenders' networks stay paired.
 pub fn read(suite: &Suite, plan: &Plan, store: &Store) -> Result<BTreeMap<Place, Vec<Content>>> {
     let mut scores: BTreeMap<Place, Vec<Content>> = BTreeMap::new();
-    for id in &plan.goals {
-        if let Some(Task::Score(task)) = plan.cell(*id).map(|cell| &cell.task)
-            && let Some(seed) = suite.model_seeds.iter().position(|seed| *seed == task.network.seed)
-            && let Some(content) = store.get(*id)?
+    for row in &plan.rows {
+        if let Some(seed) = suite.model_seeds.iter().position(|seed| *seed == row.network.seed)
+            && let Some(content) = store.get(row.score)?
         {
             let nothing = || Content { record: Value::Null, arrays: BTreeMap::new() };
-            let place = (task.network.dataset, task.network.model, task.explainer, task.metric);
+            let place = (row.network.dataset, row.network.model, row.explainer, row.metric);
             let networks = scores.entry(place).or_insert_with(|| suite.model_seeds.iter().map(|_| nothing()).collect());
             networks[seed] = content;
         }

@@ -81,12 +81,15 @@ fn note(suite: &Suite, strip: &plan::Strip, image: usize) -> String {
         if shown < strip.steps { format!(" {shown} of {} steps are shown.", strip.steps) } else { String::new() };
     let further = strip.pictures.iter().any(|(title, _)| title.starts_with('+'));
     let further = if further { ", + beside all before" } else { "" };
+    let metric = &suite.metrics[strip.metric].value.metric.method;
+    let (how, draw) = match suite.draws.first() {
+        Some(draw) if metric.draws() => ("drawn anew", format!("Draw {draw} of the layers; ")),
+        _ => ("replaced", String::new()),
+    };
     format!(
-        "Columns: the network as trained, then with the named layers drawn anew{further}. The explained class stays the one that \
-         was explained as trained.{some} Draw {} of the layers; network of training seed {}; image {image} of the sample, \
+        "Columns: the network as trained, then with the named layers {how}{further}. The explained class stays the one that \
+         was explained as trained.{some} {draw}network of training seed {}; image {image} of the sample, \
          which is drawn by seed {}.",
-        suite.draws.first().map_or(0, |draw| *draw),
-        strip.network.seed,
-        suite.seed
+        strip.network.seed, suite.seed
     )
 }

@@ -48,7 +48,11 @@ fn sentence(bar: &Bar, estimate: &Estimate, alpha: f64) -> String {
     };
     // 100 (1 - 0.05) is not 95 to the last bit.
     let percent = (100.0 * bar.quantile * 1e6).round() / 1e6;
-    format!("the {percent} % quantile of {} is {:.4} {interval}, {words}: {verdict}", bar.of, estimate.point)
+    let undefined = match estimate.invalid {
+        0 => String::new(),
+        count => format!(" ({count} undefined, which miss it)"),
+    };
+    format!("the {percent} % quantile of {} is {:.4} {interval}, {words}{undefined}: {verdict}", bar.of, estimate.point)
 }
 
 #[cfg(test)]
