@@ -59,6 +59,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "model/rules/family.rs",
     "model/rules/local.rs",
     "model/rules/mod.rs",
+    "model/rules/written.rs",
     "model/script.rs",
     "model/smooth.rs",
     "model/table.rs",
