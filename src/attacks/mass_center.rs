@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use tch::{Kind, Tensor};
 
-use super::{Attack, Original};
+use super::{Attack, Objective, Original};
 use crate::catalogue::Entry;
 use crate::error::Result;
 
@@ -31,9 +31,12 @@ pub const ENTRY: Entry<dyn Attack> = Entry {
 struct MassCenter;
 
 impl Attack for MassCenter {
-    fn objective(&self, maps: &Tensor, original: &Original) -> Result<Tensor> {
-        let way = center(maps)?.f_sub(&center(&original.maps)?)?;
-        Ok(way.f_square()?.f_sum_dim_intlist([1].as_slice(), false, None::<Kind>)?)
+    fn objective(&self, original: &Original) -> Result<Objective> {
+        let before = center(&original.maps)?;
+        Ok(Box::new(move |maps| {
+            let way = center(maps)?.f_sub(&before)?;
+            Ok(way.f_square()?.f_sum_dim_intlist([1].as_slice(), false, None::<Kind>)?)
+        }))
     }
 }
 
@@ -59,7 +62,7 @@ mod tests {
         let map = |values: [f64; 6]| Tensor::from_slice(&values).view([1, 2, 3]);
         let original = Original { maps: map([3.0, 0.0, 0.0, 0.0, 0.0, -1.0]), evidence: None };
         assert_eq!(Vec::<f64>::try_from(center(&original.maps).unwrap().flatten(0, -1)).unwrap(), [0.25, 0.5]);
-        let away = MassCenter.objective(&map([0.0, 0.0, 0.0, 0.0, 0.0, 7.0]), &original).unwrap();
+        let away = MassCenter.objective(&original).unwrap()(&map([0.0, 0.0, 0.0, 0.0, 0.0, 7.0])).unwrap();
         assert_eq!(away.double_value(&[0]), 0.5625 + 2.25);
         assert!(center(&map([0.0; 6])).unwrap().double_value(&[0, 0]).is_nan());
     }

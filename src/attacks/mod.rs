@@ -36,11 +36,14 @@ impl Original {
     }
 }
 
+/// What is to become large, [B], of maps [B, H, W]. On the tape where the maps are; NaN where a map has nothing to be compared.
+pub type Objective = Box<dyn Fn(&Tensor) -> Result<Tensor>>;
+
 /// What an attack aims at.
 pub trait Attack: Send + Sync {
-    /// What is to become large, [B], of `maps` [B, H, W] that were `original` once. On the tape where `maps` is; NaN where a map
-    /// has nothing to be compared.
-    fn objective(&self, maps: &Tensor, original: &Original) -> Result<Tensor>;
+    /// The objective of maps that were `original` once. A search asks it of every candidate, so that what follows from `original`
+    /// alone is worked out here.
+    fn objective(&self, original: &Original) -> Result<Objective>;
 
     /// How many of the highest pixels it looks at, where it is said.
     fn k(&self) -> Option<i64> {
@@ -66,9 +69,8 @@ fn scaled(maps: &Tensor) -> Result<Tensor> {
     Ok(maps.f_div(&mean)?)
 }
 
-/// The mean, [B], of `values` [B, H, W] where `mask` [B, H, W] is true.
+/// The mean, [B], of `values` [B, H, W] where `mask`, of the same shape and kind, is 1 and not 0.
 fn mean_within(values: &Tensor, mask: &Tensor) -> Result<Tensor> {
-    let mask = mask.f_to_kind(values.kind())?;
     let sum = |x: &Tensor| x.f_sum_dim_intlist([1, 2].as_slice(), false, None::<Kind>);
-    Ok(sum(&values.f_mul(&mask)?)?.f_div(&sum(&mask)?)?)
+    Ok(sum(&values.f_mul(mask)?)?.f_div(&sum(mask)?)?)
 }

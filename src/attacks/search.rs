@@ -5,7 +5,7 @@
 use tch::{Kind, Tensor};
 
 use super::ball::{self, Ball};
-use super::{Attack, Original, Settings};
+use super::{Objective, Original, Settings};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 
@@ -68,11 +68,11 @@ struct Best {
 pub fn search(method: Method, settings: &Settings, subject: &Subject, victim: &dyn Victim) -> Result<Found> {
     let Subject { x, radius, original, ids, noise } = subject;
     let ball = Ball { norm: settings.norm, x, radius };
-    let attack = settings.attack.method.as_ref();
+    let worth = settings.attack.method.objective(original)?;
     let mut best = Best {
         x: x.shallow_clone(),
         maps: original.maps.shallow_clone(),
-        objective: attack.objective(&original.maps, original)?,
+        objective: worth(&original.maps)?,
         admitted: Tensor::f_zeros([x.size()[0]], (Kind::Bool, x.device()))?,
     };
     let total = settings.candidates();
@@ -92,10 +92,10 @@ pub fn search(method: Method, settings: &Settings, subject: &Subject, victim: &d
                 if iteration == 0 {
                     here = ball.inside(&noise.purpose("start").index(restart as u64), ids)?;
                 }
-                ball.step(&here, &gradient(attack, &here, original, victim)?, settings.step)?
+                ball.step(&here, &gradient(&worth, &here, victim)?, settings.step)?
             }
         };
-        best.meet(&here, attack, original, victim)?;
+        best.meet(&here, &worth, victim)?;
         if candidate + 1 == total.div_ceil(2) {
             half = Some(best.maps.shallow_clone());
         }
@@ -107,9 +107,9 @@ pub fn search(method: Method, settings: &Settings, subject: &Subject, victim: &d
 
 impl Best {
     /// Takes the rows of `x` over that are admitted and better.
-    fn meet(&mut self, x: &Tensor, attack: &dyn Attack, original: &Original, victim: &dyn Victim) -> Result<()> {
+    fn meet(&mut self, x: &Tensor, worth: &Objective, victim: &dyn Victim) -> Result<()> {
         let maps = victim.maps(x)?.f_detach()?;
-        let objective = attack.objective(&maps, original)?;
+        let objective = worth(&maps)?;
         let better = objective.f_gt_tensor(&self.objective)?.f_logical_or(&self.objective.f_isnan()?)?;
         let better = better.f_logical_and(&objective.f_isfinite()?)?;
         // Only of what would be taken over does it matter, and of rows of which nothing was admitted yet.
@@ -130,11 +130,11 @@ impl Best {
 }
 
 /// The gradient of the objective on the smooth copy, like `x`; 0 where a map does not depend on the image.
-fn gradient(attack: &dyn Attack, x: &Tensor, original: &Original, victim: &dyn Victim) -> Result<Tensor> {
+fn gradient(worth: &Objective, x: &Tensor, victim: &dyn Victim) -> Result<Tensor> {
     tch::with_grad(|| {
         let x = x.f_detach()?.f_set_requires_grad(true)?;
         let maps = victim.smooth_maps(&x)?;
-        let total = attack.objective(&maps, original)?.f_sum(None::<Kind>)?;
+        let total = worth(&maps)?.f_sum(None::<Kind>)?;
         if !total.requires_grad() {
             return Ok(x.f_zeros_like()?);
         }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use tch::{Kind, Tensor};
 
-use super::{Attack, Original, mean_within, scaled};
+use super::{Attack, Objective, Original, mean_within, scaled};
 use crate::catalogue::Entry;
 use crate::config::Section;
 use crate::error::{Error, Result};
@@ -53,24 +53,25 @@ fn read_region(section: &Section) -> Option<Region> {
 }
 
 impl Attack for Targeted {
-    fn objective(&self, maps: &Tensor, original: &Original) -> Result<Tensor> {
+    fn objective(&self, original: &Original) -> Result<Objective> {
         let mask = match &self.region {
             Region::Evidence => {
                 let known = original.evidence.as_ref().map(Tensor::shallow_clone);
                 known.ok_or_else(|| Error::new("targeted: the data does not know where the evidence is"))?
             }
             Region::Box([top, left, height, width]) => {
-                let size = maps.size();
+                let size = original.maps.size();
                 if top + height > size[1] || left + width > size[2] {
                     let (rows, columns) = (size[1], size[2]);
                     return Err(Error::new(format!("targeted: `region` lies outside of maps of {rows} x {columns}")));
                 }
-                let mask = Tensor::f_zeros(&size, (Kind::Bool, maps.device()))?;
+                let mask = Tensor::f_zeros(&size, (Kind::Bool, original.maps.device()))?;
                 let _ = mask.f_narrow(1, *top, *height)?.f_narrow(2, *left, *width)?.f_fill_(1.0)?;
                 mask
             }
         };
-        mean_within(&scaled(maps)?, &mask)
+        let mask = mask.f_to_kind(original.maps.kind())?;
+        Ok(Box::new(move |maps| mean_within(&scaled(maps)?, &mask)))
     }
 
     fn needs_truth(&self) -> bool {
@@ -89,7 +90,7 @@ mod tests {
         let attack = (ENTRY.read)(&section).unwrap();
         let map = Tensor::from_slice(&[1.0, 3.0, 2.0, -2.0]).view([1, 2, 2]);
         let original = Original { maps: map.zeros_like(), evidence: None };
-        assert_eq!(attack.objective(&map, &original).unwrap().double_value(&[0]), 0.25);
+        assert_eq!(attack.objective(&original).unwrap()(&map).unwrap().double_value(&[0]), 0.25);
         assert!(!attack.needs_truth());
         assert!((ENTRY.read)(&Section::parse("a.toml", "").unwrap()).unwrap().needs_truth());
     }

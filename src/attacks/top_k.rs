@@ -13,9 +13,7 @@
 
 use std::sync::Arc;
 
-use tch::Tensor;
-
-use super::{Attack, Original, mean_within, scaled};
+use super::{Attack, Objective, Original, mean_within, scaled};
 use crate::catalogue::Entry;
 use crate::error::Result;
 use crate::similarities::{count, top};
@@ -38,10 +36,10 @@ pub struct TopK {
 }
 
 impl Attack for TopK {
-    fn objective(&self, maps: &Tensor, original: &Original) -> Result<Tensor> {
-        let size = maps.size();
-        let top = top(&original.maps, count(self.k, size[1] * size[2]))?;
-        Ok(mean_within(&scaled(maps)?, &top)?.f_neg()?)
+    fn objective(&self, original: &Original) -> Result<Objective> {
+        let size = original.maps.size();
+        let top = top(&original.maps, count(self.k, size[1] * size[2]))?.f_to_kind(original.maps.kind())?;
+        Ok(Box::new(move |maps| Ok(mean_within(&scaled(maps)?, &top)?.f_neg()?)))
     }
 
     fn k(&self) -> Option<i64> {
@@ -51,6 +49,8 @@ impl Attack for TopK {
 
 #[cfg(test)]
 mod tests {
+    use tch::Tensor;
+
     use super::*;
 
     fn map(values: [f64; 4]) -> Tensor {
@@ -61,9 +61,9 @@ mod tests {
     #[test]
     fn the_objective_by_hand() {
         let original = Original { maps: map([0.0, 1.0, 5.0, 2.0]), evidence: None };
-        let objective = TopK { k: Some(1) }.objective(&map([1.0, -1.0, -2.0, 0.0]), &original).unwrap();
-        assert_eq!(objective.double_value(&[0]), 2.0);
-        let larger = TopK { k: Some(1) }.objective(&map([10.0, -10.0, -20.0, 0.0]), &original).unwrap();
+        let objective = TopK { k: Some(1) }.objective(&original).unwrap();
+        assert_eq!(objective(&map([1.0, -1.0, -2.0, 0.0])).unwrap().double_value(&[0]), 2.0);
+        let larger = objective(&map([10.0, -10.0, -20.0, 0.0])).unwrap();
         assert_eq!(larger.double_value(&[0]), 2.0, "the size of a map is no matter");
     }
 }

@@ -21,6 +21,7 @@ mod deconvnet;
 mod deep_lift;
 mod edges;
 mod excitation_backprop;
+mod explained;
 mod feature_ablation;
 mod feature_maps;
 mod grad_cam;
@@ -50,6 +51,7 @@ mod shapley;
 mod shapley_sampling;
 mod smoothgrad;
 
+pub use explained::Explained;
 pub use map::{Channels, Map, Sign};
 pub use scene::{Evidence, Scene, pieces};
 
