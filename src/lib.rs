@@ -34,6 +34,8 @@ pub mod imputers;
 
 pub mod similarities;
 
+pub mod attacks;
+
 pub mod explainers;
 
 pub mod need;

@@ -77,9 +77,23 @@ pub enum Need {
     Attributions(ModelRef),
     /// Other maps of the row's images, made of the row's network or of what remains of it.
     Maps(Maps),
+    /// The row's images moved within a ball around each, with their maps by the row's explainer. How far, and to what end, is
+    /// the asking metric's `perturbation`.
+    Perturbed(Perturbed),
     /// What became of the row's recipe when it was trained anew on modified images. How a part of an image is modified is the
     /// asking metric's `removal`.
     Retrained(Retraining),
+}
+
+/// To what end images are moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Perturbed {
+    /// By an attack on their maps.
+    Attacked,
+    /// By as many random candidates, chosen as the attack chooses: its control.
+    Random,
+    /// To random places nearby, without any choice.
+    Nearby,
 }
 
 /// Maps of the row's images. The default are the row's own.

@@ -13,6 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["suite"],
     &["metrics"],
     &["need", "explainers"],
+    &["attacks"],
     &["imputers", "similarities"],
     &["model"],
     &["transforms"],

@@ -9,9 +9,9 @@ use explainbench::config::Section;
 use explainbench::datasets::Truth;
 use explainbench::explainers::{self, Evidence, Explainer, Role, Scene, Unit};
 use explainbench::imputers::{self, Imputer, Statistics};
-use explainbench::metrics::{self, Beside, Cost, Direction, Given, Metric, Other};
+use explainbench::metrics::{self, Beside, Cost, Direction, Given, Metric, Moved, Other};
 use explainbench::model::{Graph, Model, layers};
-use explainbench::need::{DataRef, Fit, Maps, ModelRef};
+use explainbench::need::{DataRef, Fit, Maps, ModelRef, Perturbed};
 use explainbench::noise::Noise;
 use explainbench::similarities;
 use explainbench::tensor_file;
@@ -57,12 +57,14 @@ fn every_row_names_its_file_and_its_source() {
     transforms::ALL.iter().for_each(|entry| check_entry("transforms", entry));
     imputers::ALL.iter().for_each(|entry| check_entry("imputers", entry));
     similarities::ALL.iter().for_each(|entry| check_entry("similarities", entry));
+    explainbench::attacks::ALL.iter().for_each(|entry| check_entry("attacks", entry));
     metrics::ALL.iter().for_each(|entry| check_entry("metrics", entry));
     unique(explainbench::datasets::ALL);
     unique(explainers::ALL);
     unique(transforms::ALL);
     unique(imputers::ALL);
     unique(similarities::ALL);
+    unique(explainbench::attacks::ALL);
     unique(metrics::ALL);
 }
 
@@ -263,7 +265,8 @@ fn every_metric_scores_each_example_alone_as_in_a_batch_and_keeps_its_word_on_me
         let further = |map: Tensor| move |_: &Maps| Ok(map.flip([1]));
         let read = further(map.shallow_clone());
         let all = given(scene(&model, &statistics, 5, 1000), map.shallow_clone());
-        let all = Given { beside: Beside { draws: vec![3], read: Some(&read) }, ..all };
+        let around = moved(&*metric, all.scene.x.shallow_clone(), map.shallow_clone());
+        let all = Given { beside: Beside { draws: vec![3], read: Some(&read), moved: Some(&around) }, ..all };
         let whole = metric.score(&all).unwrap();
         let measures = metric.measures();
         // A half-width is read off another measure's interval, and has no values of its own.
@@ -282,7 +285,9 @@ fn every_metric_scores_each_example_alone_as_in_a_batch_and_keeps_its_word_on_me
             let part = scene(&model, &statistics, 5, 2).part(example..example + 1).unwrap();
             let map = map.narrow(0, example as i64, 1);
             let read = further(map.shallow_clone());
-            let one = Given { beside: Beside { draws: vec![3], read: Some(&read) }, ..given(part, map) };
+            let around = moved(&*metric, part.x.shallow_clone(), map.shallow_clone());
+            let beside = Beside { draws: vec![3], read: Some(&read), moved: Some(&around) };
+            let one = Given { beside, ..given(part, map) };
             let alone = metric.score(&one).unwrap();
             for (whole, alone) in
                 whole.measures.iter().zip(&alone.measures).filter(|(whole, _)| whole.measure != "seconds")
@@ -293,6 +298,24 @@ fn every_metric_scores_each_example_alone_as_in_a_batch_and_keeps_its_word_on_me
                 assert!(apart < 1e-12, "{} {}: {apart}", entry.name, whole.measure);
             }
         }
+    }
+}
+
+/// Images a little brighter, more so each time, whose maps are the same upside down and ever smaller.
+fn moved(metric: &dyn Metric, x: Tensor, map: Tensor) -> impl Fn(Perturbed) -> explainbench::error::Result<Moved> {
+    let count = |end| metric.perturbation(end).map_or(0, |perturbation| perturbation.count());
+    let counts = [Perturbed::Attacked, Perturbed::Random, Perturbed::Nearby].map(|end| (end, count(end)));
+    move |end| {
+        let count = counts.iter().find(|(known, _)| *known == end).map_or(0, |(_, count)| *count);
+        let stack =
+            |of: &dyn Fn(f64) -> Tensor| Tensor::stack(&(1..=count).map(|at| of(at as f64)).collect::<Vec<_>>(), 1);
+        let maps = stack(&|at| map.flip([1]) / at);
+        Ok(Moved {
+            x: stack(&|at| &x + 0.01 * at),
+            half: Some(maps.shallow_clone()),
+            maps,
+            admitted: Tensor::ones([x.size()[0], count as i64], (Kind::Bool, Device::Cpu)),
+        })
     }
 }
 

@@ -7,6 +7,7 @@ mod conformance;
 mod coverage;
 mod exported;
 mod exported_training;
+mod fragility;
 mod mistakes;
 mod model_files;
 mod mutation;

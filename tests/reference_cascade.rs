@@ -56,7 +56,7 @@ fn cascade((name, named): (&str, &str)) -> usize {
         map: contender.map,
         cost: Default::default(),
         others: Vec::new(),
-        beside: Beside { draws: known.draws, read: Some(&read) },
+        beside: Beside { draws: known.draws, read: Some(&read), moved: None },
     };
     let scores = metric.score(&given).unwrap();
     assert_eq!(scores.ids, [4; 32]);

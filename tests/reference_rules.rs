@@ -157,6 +157,10 @@ fn derivatives_of_maps_equal_central_differences() {
             "use = 'grad-cam-plus-plus'\nlayer = 'conv2'",
             "use = 'score-cam'\nlayer = 'conv2'",
             "use = 'excitation-backprop'",
+            "use = 'input-x-gradient'",
+            "use = 'integrated-gradients'\nsteps = 3",
+            "use = 'smoothgrad'\nsamples = 3",
+            "use = 'smoothgrad'\nsamples = 3\ncombine = 'variance'\nof = 'lrp'",
         ] {
             assert_differentiable(text, &model);
         }

@@ -8,7 +8,7 @@ use clap::Args;
 use super::session::Session;
 use super::{Places, print, warnings};
 use crate::error::Result;
-use crate::plan::{BLOCK, Cell, DataRef, Plan, Task};
+use crate::plan::{BLOCK, Cell, DataRef, PART, Plan, Task};
 use crate::suite::{Origin, SplitName, Suite};
 
 #[derive(Args)]
@@ -135,6 +135,17 @@ impl Estimate {
                     self.passes += (recipe.epochs * train) as u64;
                 }
                 self.passes += (train + 2 * test) as u64;
+            }
+            Task::Perturb(perturb) => {
+                let method = &suite.explainers[perturb.explainer].value.chosen.method;
+                let metric = &suite.metrics[perturb.metric].value.metric.method;
+                let Some(perturbation) = metric.perturbation(perturb.end) else { return };
+                let left = suite.available(network.dataset, perturb.images.split).min(perturb.images.count);
+                let images = left.saturating_sub(perturb.block * BLOCK + perturb.part * PART).min(PART) as u64;
+                if method.role() == crate::explainers::Role::Explainer {
+                    self.passes += images * (perturbation.explanations() * method.rows(&described.shape)) as u64;
+                }
+                self.bytes += images * perturbation.count() as u64 * elements * 12;
             }
             Task::Score(score) => {
                 let table = &suite.metrics[score.metric].value;

@@ -45,6 +45,10 @@ impl Explainer for Blur {
         self.of.access()
     }
 
+    fn differentiable(&self) -> bool {
+        self.of.differentiable()
+    }
+
     /// Blurring does not make a control see the model, nor an explainer blind.
     fn role(&self) -> Role {
         self.of.role()

@@ -24,6 +24,10 @@ impl Explainer for Control {
         Access::Outputs
     }
 
+    fn differentiable(&self) -> bool {
+        true
+    }
+
     fn role(&self) -> Role {
         self.role
     }

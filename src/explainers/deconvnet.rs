@@ -31,6 +31,10 @@ impl Explainer for Deconvnet {
         Access::Layers
     }
 
+    fn differentiable(&self) -> bool {
+        true
+    }
+
     fn map(&self) -> Map {
         Map::MAGNITUDE
     }

@@ -52,6 +52,10 @@ impl Explainer for DeepLift {
         Access::Layers
     }
 
+    fn differentiable(&self) -> bool {
+        true
+    }
+
     fn rows(&self, _: &[i64]) -> usize {
         2
     }

@@ -50,6 +50,10 @@ impl Explainer for ExcitationBackprop {
         Access::Layers
     }
 
+    fn differentiable(&self) -> bool {
+        true
+    }
+
     fn unit(&self) -> Unit {
         Unit::Pixel
     }

@@ -27,6 +27,10 @@ impl Explainer for Cam {
         Access::Layers
     }
 
+    fn differentiable(&self) -> bool {
+        true
+    }
+
     fn unit(&self) -> Unit {
         Unit::Pixel
     }

@@ -30,6 +30,10 @@ impl Explainer for Gradient {
         Access::Gradients
     }
 
+    fn differentiable(&self) -> bool {
+        true
+    }
+
     fn map(&self) -> Map {
         Map::MAGNITUDE
     }

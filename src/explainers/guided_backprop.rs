@@ -35,6 +35,10 @@ impl Explainer for GuidedBackprop {
         Access::Layers
     }
 
+    fn differentiable(&self) -> bool {
+        true
+    }
+
     fn map(&self) -> Map {
         Map::MAGNITUDE
     }
@@ -47,14 +51,21 @@ impl Explainer for GuidedBackprop {
 
 /// The map at the scene's inputs, all rows at once. Shape of `on.x`.
 pub fn guided_backprop(on: &Scene) -> Result<Tensor> {
-    through_relu(on, |visit| Ok(visit.signal.f_relu()?.f_mul(&visit.output.f_gt(0.0)?)?))
+    through_relu(on, |visit| {
+        let positive = visit.signal.f_relu()?;
+        match visit.node.op {
+            Op::Relu => Ok(positive.f_mul(&visit.output.f_gt(0.0)?)?),
+            // A smooth one has a slope everywhere.
+            _ => Ok(visit.derivative(&positive)?.remove(0)),
+        }
+    })
 }
 
 /// The derivative of the target's logit, where `relu` says what each ReLU sends back. Shape of `on.x`.
 pub fn through_relu(on: &Scene, relu: impl Fn(&Visit) -> Result<Tensor>) -> Result<Tensor> {
     let trace = on.model.trace(&on.x, Arg::Input, on.differentiable)?;
     trace.back(&trace.one_hot(&on.target)?, &mut |visit| match visit.node.op {
-        Op::Relu => Ok(Some(vec![relu(visit)?])),
+        Op::Relu | Op::SmoothRelu { .. } => Ok(Some(vec![relu(visit)?])),
         _ => Ok(None),
     })
 }

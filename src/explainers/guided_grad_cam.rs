@@ -43,6 +43,10 @@ impl Explainer for GuidedGradCam {
         Access::Layers
     }
 
+    fn differentiable(&self) -> bool {
+        true
+    }
+
     fn map(&self) -> Map {
         Map::MAGNITUDE
     }

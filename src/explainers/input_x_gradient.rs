@@ -30,6 +30,10 @@ impl Explainer for InputXGradient {
         Access::Gradients
     }
 
+    fn differentiable(&self) -> bool {
+        true
+    }
+
     fn explain(&self, on: &Scene) -> Result<Attribution> {
         let values = on.sum_over_draws(1, 1, |part, _| Ok(part.x.f_mul(&gradient(part)?)?))?;
         Ok(Attribution::elements(values))

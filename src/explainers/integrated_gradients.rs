@@ -86,6 +86,10 @@ impl Explainer for IntegratedGradients {
         Access::Gradients
     }
 
+    fn differentiable(&self) -> bool {
+        true
+    }
+
     fn rows(&self, _: &[i64]) -> usize {
         match self.steps {
             Steps::Fixed(steps) => steps,

@@ -115,6 +115,10 @@ impl Explainer for Lrp {
         Access::Layers
     }
 
+    fn differentiable(&self) -> bool {
+        true
+    }
+
     fn explain(&self, on: &Scene) -> Result<Attribution> {
         let network = Network::of(on.model, self.composite.boxed)?;
         let values = on.sum_over_draws(1, 1, |part, _| {

@@ -21,6 +21,7 @@ mod deconvnet;
 mod deep_lift;
 mod edges;
 mod excitation_backprop;
+mod explained;
 mod feature_ablation;
 mod feature_maps;
 mod grad_cam;
@@ -50,6 +51,7 @@ mod shapley;
 mod shapley_sampling;
 mod smoothgrad;
 
+pub use explained::Explained;
 pub use map::{Channels, Map, Sign};
 pub use scene::{Evidence, Scene, pieces};
 
@@ -181,6 +183,11 @@ pub trait Explainer: Send + Sync {
             Access::Gradients => have_gradients(graph),
             Access::Layers => see_layers(graph),
         }
+    }
+
+    /// Whether its maps have derivatives with respect to the image, on a scene that asks for them.
+    fn differentiable(&self) -> bool {
+        false
     }
 
     /// Rows of model input that one example of `shape` [C, H, W] expands to: for chunking, and for the estimate of the cost.

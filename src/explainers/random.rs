@@ -61,6 +61,10 @@ impl Explainer for Random {
         self.noise.unit()
     }
 
+    fn differentiable(&self) -> bool {
+        self.noise.differentiable()
+    }
+
     fn redrawn(&self) -> bool {
         self.redraw == Redraw::Epoch
     }

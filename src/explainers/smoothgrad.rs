@@ -61,6 +61,10 @@ impl Explainer for SmoothGrad {
         self.of.access()
     }
 
+    fn differentiable(&self) -> bool {
+        self.of.differentiable()
+    }
+
     fn unit(&self) -> Unit {
         self.of.unit()
     }

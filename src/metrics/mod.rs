@@ -4,22 +4,24 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
+use crate::attacks::Perturbation;
 use crate::catalogue::{Chosen, Entry};
 use crate::config::Section;
 use crate::error::{Error, Result};
 use crate::explainers::{Map, Scene, Unit};
 use crate::model::randomize::Unfit;
 use crate::model::{Graph, Model, Passes};
-use crate::need::{Known, Maps, ModelRef, Need};
+use crate::need::{Known, Maps, ModelRef, Need, Perturbed};
 
 mod clever_hans;
 mod cost;
+mod fragility;
 mod localization;
 mod measure;
 mod randomization;
 mod removal;
 
-pub use measure::{Bar, Bound, Direction, Line, Measure};
+pub use measure::{Among, Bar, Bound, ControlOf, Direction, Line, Measure};
 pub use removal::features::Order;
 pub use removal::retraining::{Removal, changed};
 
@@ -74,7 +76,23 @@ pub struct Beside<'a> {
     pub draws: Vec<u64>,
     /// Answers with one number per pixel, float64 [B, H, W], as the row of the explainer that made them reduces them.
     pub read: Option<&'a ReadMaps<'a>>,
+    pub moved: Option<&'a ReadMoved<'a>>,
 }
+
+/// The block's images moved within a ball, n times each: once for each radius, or for each sample.
+pub struct Moved {
+    /// [B, n, C, H, W]
+    pub x: Tensor,
+    /// One number per pixel, float64 [B, n, H, W].
+    pub maps: Tensor,
+    /// The same when half of the search was done, where there was one.
+    pub half: Option<Tensor>,
+    /// Whether the network says of any candidate, or of the sample, what it says of the image, bool [B, n].
+    pub admitted: Tensor,
+}
+
+/// Finds moved images.
+pub type ReadMoved<'a> = dyn Fn(Perturbed) -> Result<Moved> + 'a;
 
 /// Finds further maps by their name.
 pub type ReadMaps<'a> = dyn Fn(&Maps) -> Result<Tensor> + 'a;
@@ -84,6 +102,12 @@ impl Beside<'_> {
     pub fn maps(&self, maps: &Maps) -> Result<Tensor> {
         let read = self.read.ok_or_else(|| Error::new("no further maps were asked for"))?;
         read(maps)
+    }
+
+    /// The images that were moved to this end.
+    pub fn moved(&self, end: Perturbed) -> Result<Moved> {
+        let read = self.moved.ok_or_else(|| Error::new("no moved images were asked for"))?;
+        read(end)
     }
 }
 
@@ -132,6 +156,8 @@ pub enum Family {
     CleverHans,
     /// Does a map change when the network behind it does?
     Randomization,
+    /// Does a map change when the image does and the prediction does not?
+    Fragility,
     /// What does a map take to make?
     Cost,
 }
@@ -143,6 +169,7 @@ impl Family {
             Self::Localization => "Localization",
             Self::CleverHans => "Clever Hans",
             Self::Randomization => "Randomization",
+            Self::Fragility => "Fragility",
             Self::Cost => "Cost",
         }
     }
@@ -174,6 +201,16 @@ pub trait Metric: Send + Sync {
 
     /// What it takes away from images before it asks for networks that are trained anew on what is left.
     fn removal(&self) -> Option<&Removal> {
+        None
+    }
+
+    /// Whether it asks explainers for the derivative of their maps.
+    fn needs_derivatives(&self) -> bool {
+        false
+    }
+
+    /// How it moves images to this end before it looks at their maps.
+    fn perturbation(&self, _end: Perturbed) -> Option<Perturbation<'_>> {
         None
     }
 
@@ -255,6 +292,9 @@ pub const ALL: &[Entry<dyn Metric>] = &[
     randomization::random_logit::ENTRY,
     randomization::data_randomization::ENTRY,
     randomization::agreement::ENTRY,
+    fragility::white_box_fragility::ENTRY,
+    fragility::black_box_fragility::ENTRY,
+    fragility::sensitivity::ENTRY,
     cost::ENTRY,
 ];
 

@@ -10,6 +10,7 @@ pub mod ops;
 pub mod randomize;
 pub mod rules;
 pub mod script;
+mod smooth;
 pub mod table;
 pub mod train;
 pub mod weights;
@@ -188,8 +189,16 @@ impl Model {
     }
 
     /// The same on the tape, so that it can be differentiated in turn; `x` must require a gradient.
+    ///
+    /// Of a logit by a walk back, where each of the network's operations has a derivative that is cheaper to differentiate than
+    /// libtorch's: that takes two thirds of the time.
     pub fn differentiable_gradient(&self, x: &Tensor, target: &Tensor, score: Score) -> Result<Tensor> {
-        self.backward(x, target, score, true)
+        let walks = score == Score::Logit && self.graph.nodes.iter().all(|node| rules::knows(&node.op));
+        if !walks {
+            return self.backward(x, target, score, true);
+        }
+        let trace = self.trace(x, Arg::Input, true)?;
+        trace.back(&trace.one_hot(target)?, &mut |_| Ok(None))
     }
 
     fn count_backward(&self, rows: u64) {

@@ -5,15 +5,18 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::{
-    AS_TRAINED, Cell, CellId, DataRef, Explain, Other, Outside, Picture, Plan, Rank, Retrain, Row, Score, Shown, Strip,
-    Task, Train, identity,
+    AS_TRAINED, Cell, CellId, DataRef, Explain, Other, Outside, Perturb, Picture, Plan, Rank, Retrain, Row, Score, Shown,
+    Strip, Task, Train, identity,
 };
 use crate::error::Result;
-use crate::need::{Maps, ModelRef, Modified, Need, Ranked, Retraining};
+use crate::need::{Maps, ModelRef, Modified, Need, Perturbed, Ranked, Retraining};
 use crate::suite::{Images, Network, SplitName, Suite};
 
 /// Images per Explain cell. Part of what a cell is: it never follows the machine.
 pub const BLOCK: usize = 512;
+
+/// Images per Perturb cell: each takes hundreds of explanations.
+pub const PART: usize = 16;
 
 /// What turns a row's training seed into that of its siblings: beyond the seeds that people write. A sibling for each row
 /// keeps the rows independent, which pairs among them would not be.
@@ -109,7 +112,7 @@ impl<'a> Expansion<'a, '_> {
                 match &need {
                     Need::Attributions(ModelRef::Original) => explained.extend(cells),
                     Need::Attributions(reference) => self.other(&mut others, reference, &row)?.explained.extend(cells),
-                    Need::Model(ModelRef::Original) | Need::Maps(_) | Need::Retrained(_) => {}
+                    Need::Model(ModelRef::Original) | Need::Maps(_) | Need::Perturbed(_) | Need::Retrained(_) => {}
                     Need::Model(reference) => {
                         self.other(&mut others, reference, &row)?;
                     }
@@ -146,6 +149,7 @@ impl<'a> Expansion<'a, '_> {
     ) -> Result<Vec<CellId>> {
         match need {
             Need::Retrained(retraining) => Ok(vec![self.retrain(retraining, metric, row, explainer)?]),
+            Need::Perturbed(end) => self.perturb(*end, metric, row, images, explainer),
             Need::Model(reference) => Ok(vec![self.train(&network(row, reference))?]),
             Need::Attributions(reference) => {
                 self.explain(&network(row, reference), row, images, explainer, &Maps::default())
@@ -187,9 +191,7 @@ impl<'a> Expansion<'a, '_> {
     ) -> Result<Vec<CellId>> {
         let (trained, sampled) = (self.train(network)?, self.train(row)?);
         let needs = if trained == sampled { vec![trained] } else { vec![trained, sampled] };
-        let described = &self.suite.datasets[network.dataset].value.described;
-        let available = if images.split == SplitName::Test { described.test } else { described.train };
-        let blocks = images.count.min(available).div_ceil(BLOCK);
+        let blocks = images.count.min(self.suite.available(network.dataset, images.split)).div_ceil(BLOCK);
         (0..blocks)
             .map(|block| {
                 let (images, maps) = (images.clone(), maps.clone());
@@ -198,6 +200,30 @@ impl<'a> Expansion<'a, '_> {
                 Ok(self.plan.add(Cell { id, task: Task::Explain(task), needs: needs.clone() }))
             })
             .collect()
+    }
+
+    /// The moved images of a row, `PART` by `PART`, block after block.
+    fn perturb(
+        &mut self,
+        end: Perturbed,
+        metric: usize,
+        row: &Train,
+        images: &Images,
+        explainer: usize,
+    ) -> Result<Vec<CellId>> {
+        let trained = self.train(row)?;
+        let explained = self.explain(row, row, images, explainer, &Maps::default())?;
+        let available = self.suite.available(row.dataset, images.split).min(images.count);
+        let mut cells = Vec::new();
+        for (block, explained) in explained.into_iter().enumerate() {
+            for part in 0..available.saturating_sub(block * BLOCK).min(BLOCK).div_ceil(PART) {
+                let (network, images) = (row.clone(), images.clone());
+                let task = Perturb { network, trained, explainer, metric, end, images, explained, block, part };
+                let id = identity::perturb(&task, self.suite, self.outside)?;
+                cells.push(self.plan.add(Cell { id, task: Task::Perturb(task), needs: vec![trained, explained] }));
+            }
+        }
+        Ok(cells)
     }
 
     fn retrain(&mut self, retraining: &Retraining, metric: usize, row: &Train, explainer: usize) -> Result<CellId> {

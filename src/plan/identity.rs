@@ -1,6 +1,7 @@
 //! What decides the content of each kind of cell.
 
-use super::{CellId, DataRef, Explain, Identity, Outside, Picture, Rank, Retrain, Score, Train, engine};
+use super::{CellId, DataRef, Explain, Identity, Outside, Perturb, Picture, Rank, Retrain, Score, Train, engine};
+use crate::attacks::Settings;
 use crate::error::{Error, Result};
 use crate::explainers::Map;
 use crate::metrics::Removal;
@@ -117,6 +118,24 @@ fn removal(suite: &Suite, metric: usize) -> Result<&Removal> {
     let metric = &suite.metrics[metric];
     let removal = metric.value.metric.method.removal();
     removal.ok_or_else(|| Error::new(format!("metric `{}` removes nothing before a training", metric.label)))
+}
+
+pub fn perturb(perturb: &Perturb, suite: &Suite, outside: &Outside) -> Result<CellId> {
+    let contender = &suite.explainers[perturb.explainer].value;
+    let metric = &suite.metrics[perturb.metric];
+    let perturbation = metric.value.metric.method.perturbation(perturb.end);
+    let perturbation = perturbation.ok_or_else(|| Error::new(format!("metric `{}` moves no images", metric.label)))?;
+    Ok(base("perturb", suite, outside)
+        .field("explainer", &contender.chosen.identity)
+        .field("files", outside.contents(&contender.chosen.method.files())?)
+        .field("map", contender.map.shown())
+        .field("perturbation", perturbation.identity())
+        .field("source", Settings::SOURCE)
+        .field("images", perturb.images.identity())
+        .field("part", format!("{} of {}", perturb.part, perturb.block))
+        .need(perturb.trained)
+        .need(perturb.explained)
+        .finish())
 }
 
 pub fn score(score: &Score, suite: &Suite, outside: &Outside) -> CellId {

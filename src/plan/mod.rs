@@ -7,7 +7,7 @@ mod id;
 mod identity;
 mod outside;
 
-pub use expand::{BLOCK, expand};
+pub use expand::{BLOCK, PART, expand};
 pub use id::{CellId, Identity};
 pub use outside::Outside;
 
@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 pub use crate::need::DataRef;
-use crate::need::{Maps, ModelRef, Modified, Need, Retraining};
+use crate::need::{Maps, ModelRef, Modified, Need, Perturbed, Retraining};
 use crate::suite::{Images, SplitName, Suite};
 
 /// One piece of work.
@@ -37,6 +37,8 @@ pub enum Task {
     Rank(Rank),
     /// How well a recipe does when it is trained anew on modified images; its network is not kept.
     Retrain(Retrain),
+    /// A few images moved within a ball around each, with their maps.
+    Perturb(Perturb),
     /// What one metric says of one explainer on one network, image by image.
     Score(Score),
     /// A few images with their maps, for the report's figures.
@@ -90,6 +92,22 @@ pub struct Retrain {
     pub retraining: Retraining,
     /// The rankings of the training images, then of the test images, block by block.
     pub ranks: [Vec<CellId>; 2],
+}
+
+#[derive(Clone, Debug)]
+pub struct Perturb {
+    pub network: Train,
+    pub trained: CellId,
+    pub explainer: usize,
+    /// The metric whose `perturbation` says how.
+    pub metric: usize,
+    pub end: Perturbed,
+    pub images: Images,
+    /// The explanations of the block that the images belong to.
+    pub explained: CellId,
+    pub block: usize,
+    /// Which `PART` images of the block.
+    pub part: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -230,6 +248,7 @@ impl Task {
             Task::Explain(_) => "explain",
             Task::Rank(_) => "rank",
             Task::Retrain(_) => "retrain",
+            Task::Perturb(_) => "perturb",
             Task::Score(_) => "score",
             Task::Picture(_) => "picture",
         }
@@ -241,6 +260,7 @@ impl Task {
             Task::Explain(Explain { network, .. })
             | Task::Rank(Rank { network, .. })
             | Task::Retrain(Retrain { network, .. })
+            | Task::Perturb(Perturb { network, .. })
             | Task::Score(Score { network, .. })
             | Task::Picture(Picture { network, .. }) => network,
         }
@@ -273,6 +293,7 @@ impl Task {
                 format!("rank {of}: {explainer}, {split} images {}-{}", rank.images.start + 1, rank.images.end)
             }
             Task::Retrain(retrain) => format!("retrain {of}: {}", retrain.describe(suite)),
+            Task::Perturb(perturb) => format!("{} {of}: {}", perturb.words(), perturb.describe(suite)),
             Task::Score(score) => {
                 let metric = &suite.metrics[score.metric].label;
                 format!("score {of}: {metric} of {}", suite.explainers[score.explainer].label)
@@ -287,6 +308,23 @@ impl Task {
                 }
             }
         }
+    }
+}
+
+impl Perturb {
+    fn words(&self) -> &'static str {
+        match self.end {
+            Perturbed::Attacked => "attack",
+            Perturbed::Random => "move by random signs",
+            Perturbed::Nearby => "move at random",
+        }
+    }
+
+    fn describe(&self, suite: &Suite) -> String {
+        let explainer = &suite.explainers[self.explainer].label;
+        let first = self.block * BLOCK + self.part * PART;
+        let last = (first + PART).min((self.block + 1) * BLOCK).min(self.images.count);
+        format!("{explainer}, for {}, images {}-{last}", suite.metrics[self.metric].label, first + 1)
     }
 }
 

@@ -12,19 +12,23 @@ use crate::error::Result;
 mod absolute_spearman;
 mod cosine;
 mod hog;
+mod kendall;
 mod nonzero_spearman;
 mod ranks;
 mod side;
 mod spearman;
 mod ssim;
+mod top_k_overlap;
 
 pub use absolute_spearman::AbsoluteSpearman;
 pub use cosine::Cosine;
 pub use hog::Hog;
+pub use kendall::Kendall;
 pub use nonzero_spearman::NonzeroSpearman;
 pub use side::Side;
 pub use spearman::Spearman;
 pub use ssim::Ssim;
+pub use top_k_overlap::{TopKOverlap, count, top};
 
 /// Compares the maps of a batch, image by image.
 pub trait Similarity: Send + Sync {
@@ -33,13 +37,22 @@ pub trait Similarity: Send + Sync {
     fn compare(&self, a: &Side, b: &Side) -> Result<Tensor>;
 }
 
-pub const ALL: &[Entry<dyn Similarity>] =
-    &[spearman::ENTRY, absolute_spearman::ENTRY, nonzero_spearman::ENTRY, ssim::ENTRY, cosine::ENTRY, hog::ENTRY];
+pub const ALL: &[Entry<dyn Similarity>] = &[
+    spearman::ENTRY,
+    absolute_spearman::ENTRY,
+    nonzero_spearman::ENTRY,
+    kendall::ENTRY,
+    ssim::ENTRY,
+    cosine::ENTRY,
+    top_k_overlap::ENTRY,
+    hog::ENTRY,
+];
 
 /// The source of all similarities as one literal: part of the identity of each metric that compares by them.
 macro_rules! sources {
     () => { $crate::similarities::sources!(
-        "absolute_spearman", "cosine", "hog", "mod", "nonzero_spearman", "ranks", "side", "spearman", "ssim"
+        "absolute_spearman", "cosine", "hog", "kendall", "mod", "nonzero_spearman", "ranks", "side", "spearman", "ssim",
+        "top_k_overlap"
     ) };
     ($($file:literal),*) => { concat!($(
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/similarities/", $file, ".rs"))

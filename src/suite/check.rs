@@ -9,7 +9,7 @@ use crate::explainers::{Contender, Unit};
 use crate::model::exported::EXPORT;
 use crate::model::randomize::Unfit;
 use crate::model::weights;
-use crate::need::{Known, ModelRef, Need};
+use crate::need::{Known, ModelRef, Need, Perturbed};
 use crate::stats::Population;
 
 /// Pairs that cannot work are mistakes of the suite, not rows to be skipped.
@@ -195,6 +195,35 @@ pub fn check_maps(
             let message = format!("the explainer of `with` does not fit model `{}`", models[network.model].label);
             let help = Some("narrow the metric with `models = [..]`".to_string());
             metric.section.mistake("with", message, None, help);
+        }
+    }
+}
+
+/// What metrics that move images ask of explainers.
+pub fn check_moved(explainers: &[Read<Contender>], metrics: &[Read<MetricTable>]) {
+    let ends = [Perturbed::Attacked, Perturbed::Nearby];
+    for (metric, table) in metrics.iter().filter_map(|row| Some((row, row.value.as_ref()?))) {
+        let method = &table.metric.method;
+        if ends.iter().all(|end| method.perturbation(*end).is_none()) {
+            continue;
+        }
+        let help = |other: &str| Some(format!("narrow the metric with `explainers = [..]`{other}"));
+        for explainer in table.explainers.iter().map(|index| &explainers[*index]) {
+            let Some(contender) = &explainer.value else { continue };
+            let (label, asking) = (&explainer.label, &metric.label);
+            if contender.chosen.entry == "precomputed" {
+                let message =
+                    format!("metric `{asking}` explains moved images, and the file of `{label}` has no maps of them");
+                explainer.section.mistake("use", message, None, help(""));
+            } else if method.needs_derivatives() && !contender.chosen.method.differentiable() {
+                let message = format!("metric `{asking}` needs the derivative of maps, which `{label}` does not have");
+                explainer.section.mistake(
+                    "use",
+                    message,
+                    None,
+                    help(", or search without derivatives by `black-box-fragility`"),
+                );
+            }
         }
     }
 }

@@ -139,6 +139,12 @@ impl Suite {
         others.find(|other| other.names(dataset, model, explainer)).map(|other| &other.images)
     }
 
+    /// How many images a split has.
+    pub fn available(&self, dataset: usize, split: SplitName) -> usize {
+        let described = &self.datasets[dataset].value.described;
+        if split == SplitName::Test { described.test } else { described.train }
+    }
+
     /// How many images of a split are ranked and trained on anew: all of them, but for a quick look.
     pub fn retrained(&self, dataset: usize, split: SplitName) -> usize {
         let described = &self.datasets[dataset].value.described;

@@ -53,6 +53,7 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
     super::check::check_inside(&networks, &models, &explainers, &metrics);
     super::check::check_recipes(&networks, &models, &metrics);
     super::check::check_maps(root, &networks, &models, &explainers, &metrics);
+    super::check::check_moved(&explainers, &metrics);
     let mut metrics = labelled(metrics)?;
     metrics.extend(cost(&metrics));
     Some(Suite {

@@ -37,7 +37,7 @@ fn guided_backprop_lacks_what_speaks_against_the_class() {
     let agreement = |own: &Tensor| {
         let read = |_: &Maps| Ok(gradient.shallow_clone());
         let mut given = given(on(), own.shallow_clone());
-        given.beside = Beside { draws: vec![0], read: Some(&read) };
+        given.beside = Beside { draws: vec![0], read: Some(&read), moved: None };
         let metric = metric("use = 'agreement'\nwith = 'gradient'");
         ["cosine", "spearman", "relative-l2"].map(|measure| values(&*metric, &given, measure))
     };

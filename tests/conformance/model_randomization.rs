@@ -16,7 +16,7 @@ fn noise(seed: u64) -> Tensor {
 fn scores(text: &str, own: &Tensor, draws: &[u64], read: &dyn Fn(&Maps) -> Result<Tensor>) -> Result<Scores> {
     let (model, statistics) = (model(), statistics());
     let mut given = given(scene(&model, &statistics, 5, 7), own.shallow_clone());
-    given.beside = Beside { draws: draws.to_vec(), read: Some(read) };
+    given.beside = Beside { draws: draws.to_vec(), read: Some(read), moved: None };
     metric(text).score(&given)
 }
 

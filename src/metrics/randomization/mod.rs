@@ -23,14 +23,20 @@ const CURVES: &[(&str, [&str; 2])] = &[
     ("spearman", ["fixed-spearman", "reselected-spearman"]),
     ("absolute-spearman", ["fixed-absolute-spearman", "reselected-absolute-spearman"]),
     ("nonzero-spearman", ["fixed-nonzero-spearman", "reselected-nonzero-spearman"]),
+    ("kendall", ["fixed-kendall", "reselected-kendall"]),
     ("ssim", ["fixed-ssim", "reselected-ssim"]),
     ("cosine", ["fixed-cosine", "reselected-cosine"]),
+    ("top-k-overlap", ["fixed-top-k-overlap", "reselected-top-k-overlap"]),
     ("hog", ["fixed-hog", "reselected-hog"]),
 ];
 
+/// Those that are reported only where they are asked for.
+const RARE: [&str; 3] = ["kendall", "top-k-overlap", "hog"];
+
 /// Reads `similarities`, a list of their names. None: a mistake was made.
 fn read_similarities(section: &Section) -> Option<Vec<Compared>> {
-    let usual: Vec<String> = CURVES.iter().map(|(name, _)| name.to_string()).filter(|name| name != "hog").collect();
+    let usual: Vec<String> =
+        CURVES.iter().filter(|(name, _)| !RARE.contains(name)).map(|(name, _)| name.to_string()).collect();
     let different =
         |names: &Vec<String>| !names.is_empty() && (1..names.len()).all(|at| !names[..at].contains(&names[at]));
     let names = section.get_if("similarities", usual, different, "a list of different similarities");

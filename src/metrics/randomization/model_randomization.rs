@@ -26,7 +26,7 @@
 //!   standard deviation 0.1 and biases 0.1, as the original code for MNIST does; "file" takes the safetensors file `weights`, and
 //!   there is one draw.
 //! - `statistics` ("kept"): the running statistics of batch norm are "kept", as in the original code, or "reset" with their module.
-//! - `similarities` (all but "hog"): which are reported.
+//! - `similarities` (all but "kendall", "top-k-overlap" and "hog"): which are reported.
 //!
 //! # Cost
 //! For each example two explanations for each step and draw, and a forward pass.

@@ -34,8 +34,22 @@ pub fn apply(op: &Op, inputs: &[&Tensor], mode: Mode) -> Result<Tensor> {
         (Op::Silu, [x]) => x.f_silu()?,
         (Op::Tanh, [x]) => x.f_tanh()?,
         (Op::Sigmoid, [x]) => x.f_sigmoid()?,
+        (Op::SmoothRelu { beta, slope: 0.0 }, [x]) => softplus(x, *beta)?,
+        (Op::SmoothRelu { beta, slope }, [x]) => {
+            softplus(x, *beta)?.f_mul_scalar(1.0 - slope)?.f_add(&x.f_mul_scalar(*slope)?)?
+        }
+        (Op::SmoothClamp { beta, low, high }, [x]) => {
+            let above = match low {
+                Some(low) => softplus(&x.f_sub_scalar(*low)?, *beta)?.f_add_scalar(*low)?,
+                None => x.shallow_clone(),
+            };
+            match high {
+                Some(high) => softplus(&above.f_neg()?.f_add_scalar(*high)?, *beta)?.f_neg()?.f_add_scalar(*high)?,
+                None => above,
+            }
+        }
         (Op::Softplus { beta: 1.0 }, [x]) => x.f_softplus()?,
-        (Op::Softplus { beta }, [x]) => x.f_mul_scalar(*beta)?.f_softplus()?.f_div_scalar(*beta)?,
+        (Op::Softplus { beta }, [x]) => softplus(x, *beta)?,
         (Op::MaxPool { window: w, dilation }, [x]) => match w.kernel.len() {
             1 => x.f_max_pool1d(&w.kernel, &w.stride, &w.padding, dilation, w.ceil)?,
             2 => x.f_max_pool2d(&w.kernel, &w.stride, &w.padding, dilation, w.ceil)?,
@@ -72,6 +86,11 @@ pub fn apply(op: &Op, inputs: &[&Tensor], mode: Mode) -> Result<Tensor> {
         _ => return Err(unknown(op, inputs)),
     };
     Ok(output)
+}
+
+/// log(1 + exp(beta x)) / beta
+fn softplus(x: &Tensor, beta: f64) -> Result<Tensor> {
+    Ok(x.f_mul_scalar(beta)?.f_softplus()?.f_div_scalar(beta)?)
 }
 
 /// One number per channel, shaped so that it meets the channels of `x`, `[B, C, ..]`.

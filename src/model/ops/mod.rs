@@ -66,6 +66,18 @@ pub enum Op {
     Softplus {
         beta: f64,
     },
+    /// A ReLU whose kink is rounded, so that it has a second derivative: slope x + (1 - slope) log(1 + exp(beta x)) / beta, with
+    /// a slope of 0 but for leaky ones. It stands for the ReLU in a smooth copy of a network; backward rules take it for one.
+    SmoothRelu {
+        beta: f64,
+        slope: f64,
+    },
+    /// The same of a clamp: x from `low` to `high`.
+    SmoothClamp {
+        beta: f64,
+        low: Option<f64>,
+        high: Option<f64>,
+    },
     MaxPool {
         window: Window,
         dilation: Vec<i64>,
@@ -139,6 +151,8 @@ impl Op {
             Self::Tanh => "tanh",
             Self::Sigmoid => "sigmoid",
             Self::Softplus { .. } => "softplus",
+            Self::SmoothRelu { .. } => "smooth_relu",
+            Self::SmoothClamp { .. } => "smooth_clamp",
             Self::MaxPool { .. } => "max_pool",
             Self::AveragePool { .. } => "avg_pool",
             Self::AdaptiveMaxPool { .. } => "adaptive_max_pool",

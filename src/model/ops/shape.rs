@@ -26,6 +26,8 @@ pub fn shape(op: &Op, inputs: &[&[i64]]) -> Result<Vec<i64>, String> {
         | Op::Tanh
         | Op::Sigmoid
         | Op::Softplus { .. }
+        | Op::SmoothRelu { .. }
+        | Op::SmoothClamp { .. }
         | Op::Dropout { .. } => Ok(x.to_vec()),
         Op::MaxPool { window, dilation } => pool(x, window, dilation),
         Op::AveragePool { window, .. } => pool(x, window, &vec![1; window.kernel.len()]),

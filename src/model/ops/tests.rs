@@ -59,6 +59,9 @@ fn cases() -> Vec<Case> {
         Op::Sigmoid,
         Op::Softplus { beta: 1.0 },
         Op::Softplus { beta: 4.0 },
+        Op::SmoothRelu { beta: 3.0, slope: 0.0 },
+        Op::SmoothRelu { beta: 3.0, slope: 0.1 },
+        Op::SmoothClamp { beta: 3.0, low: Some(0.0), high: Some(6.0) },
         Op::Dropout { probability: 0.5 },
     ];
     cases.extend(elementwise.map(|op| (op, vec![vec![3, 4]])));
@@ -137,7 +140,14 @@ fn a_batch_gives_what_its_examples_give() {
 fn activations_are_what_they_are_called() {
     let x = Tensor::from_slice(&[-1.0, 0.0, 2.0]).unsqueeze(0);
     let e = std::f64::consts::E;
-    let cases: [(Op, [f64; 3]); 6] = [
+    let soft = |x: f64| (2.0 * x).exp().ln_1p() / 2.0;
+    let cases: [(Op, [f64; 3]); 9] = [
+        (Op::SmoothRelu { beta: 2.0, slope: 0.0 }, [soft(-1.0), soft(0.0), soft(2.0)]),
+        (Op::SmoothRelu { beta: 2.0, slope: 0.5 }, [-1.0, 0.0, 2.0].map(|x| 0.5 * soft(x) + 0.5 * x)),
+        (
+            Op::SmoothClamp { beta: 2.0, low: Some(0.0), high: Some(1.0) },
+            [-1.0, 0.0, 2.0].map(|x| 1.0 - soft(1.0 - soft(x))),
+        ),
         (Op::LeakyRelu { slope: 0.25 }, [-0.25, 0.0, 2.0]),
         (Op::Elu { alpha: 0.5 }, [0.5 * (1.0 / e - 1.0), 0.0, 2.0]),
         (Op::Elu { alpha: 1.0 }, [1.0 / e - 1.0, 0.0, 2.0]),

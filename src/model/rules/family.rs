@@ -34,7 +34,9 @@ impl Family {
             | Op::Silu
             | Op::Tanh
             | Op::Sigmoid
-            | Op::Softplus { .. } => Self::Activation,
+            | Op::Softplus { .. }
+            | Op::SmoothRelu { .. }
+            | Op::SmoothClamp { .. } => Self::Activation,
             Op::Normalise { .. } | Op::BatchNorm { .. } => Self::Scaled,
             Op::Flatten | Op::Dropout { .. } => Self::Moved,
             Op::MaxPool { .. } | Op::AdaptiveMaxPool { .. } => Self::Largest,

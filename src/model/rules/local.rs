@@ -2,6 +2,7 @@
 
 use tch::{Kind, Tensor};
 
+use super::written;
 use crate::error::Result;
 use crate::model::ops::{self, Mode, Op};
 
@@ -40,6 +41,9 @@ impl<'a> Local<'a> {
         match &self.cut {
             Some((leaves, made)) => tch::with_grad(|| derive(made, leaves, signal, false)),
             None => tch::with_grad(|| {
+                if let Some(sent) = written::pull(self.op, &self.inputs, &self.live, signal)? {
+                    return Ok(sent);
+                }
                 let alias = |which: &usize| {
                     let input = &self.inputs[*which];
                     // A constant has no tape to stay on.

@@ -7,11 +7,13 @@
 
 mod family;
 mod local;
+mod written;
 
 use tch::Tensor;
 
 pub use family::Family;
 pub use local::Local;
+pub use written::knows;
 
 use super::Model;
 use super::graph::{Arg, Node};

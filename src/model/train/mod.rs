@@ -3,6 +3,7 @@
 pub mod augment;
 pub mod optimizer;
 pub mod recipe;
+pub mod robust;
 pub mod schedule;
 
 use std::ops::{ControlFlow, Range};
@@ -13,6 +14,7 @@ use tch::{Device, Kind, Reduction, Tensor};
 pub use recipe::Recipe;
 
 use optimizer::Descent;
+use robust::Network;
 
 use super::Mode;
 use super::evaluate::pixels;
@@ -151,7 +153,8 @@ impl<'a> Run<'a> {
             self.images = images_of(epoch)?.f_to_device(device)?;
         }
         let noise = |purpose: &str| self.noise.purpose(purpose).index(epoch as u64);
-        let (shifts, masks) = (noise("augment"), noise("dropout"));
+        let draws = Draws { masks: noise("dropout"), moves: noise("robust") };
+        let shifts = noise("augment");
         let order = order(self.ids, &noise("order"));
         let places: Vec<i64> = order.iter().map(|&at| at as i64).collect();
         let places = Tensor::f_from_slice(&places)?.f_to_device(device)?;
@@ -163,7 +166,7 @@ impl<'a> Run<'a> {
             let ids: Vec<u64> = order[batch].iter().map(|&at| self.ids[at]).collect();
             let x = pixels(&self.images.f_index_select(0, &rows)?, self.kind)?;
             let x = self.recipe.augment.apply(x, &shifts, &ids)?;
-            let (loss, right) = self.step(&x, &self.labels.f_index_select(0, &rows)?, masks, &ids)?;
+            let (loss, right) = self.step(&x, &self.labels.f_index_select(0, &rows)?, draws, &ids)?;
             let _ = total.f_add_(&loss.f_mul_scalar(ids.len() as f64)?)?;
             let _ = hits.f_add_(&right)?;
         }
@@ -172,17 +175,51 @@ impl<'a> Run<'a> {
     }
 
     /// One step on a batch; its mean loss and how many it got right, before the step.
-    fn step(&mut self, x: &Tensor, labels: &Tensor, masks: Noise, ids: &[u64]) -> Result<(Tensor, Tensor)> {
-        let mode = Mode::Train { noise: masks, ids };
-        let logits = self.graph.run(&self.weights.all, x, mode, &mut |_, _, _, output| Ok(output))?;
+    fn step(&mut self, x: &Tensor, labels: &Tensor, draws: Draws, ids: &[u64]) -> Result<(Tensor, Tensor)> {
+        let step =
+            Step { graph: self.graph, weights: &self.weights.all, mode: Mode::Train { noise: draws.masks, ids } };
         let smoothing = self.recipe.label_smoothing;
-        let loss = logits.f_cross_entropy_loss::<Tensor>(labels, None, Reduction::Mean, NO_LABEL, smoothing)?;
+        let (loss, logits) = match &self.recipe.robust {
+            None => {
+                let logits = step.logits(x)?;
+                let mean = Reduction::Mean;
+                (logits.f_cross_entropy_loss::<Tensor>(labels, None, mean, NO_LABEL, smoothing)?, logits)
+            }
+            Some(robust) => {
+                let loss = |logits: &Tensor| robust::cross_entropy(logits, labels, smoothing);
+                robust.loss(&step, x, &loss, &draws.moves, ids)?
+            }
+        };
         let gradient = self.weights.gradient(&loss)?;
         let factor = self.recipe.schedule.factor(self.steps, self.batches.len() as u64, self.recipe.epochs);
         self.descent.step(&mut self.weights.parameters, &gradient, factor)?;
         self.steps += 1;
         let right = logits.f_detach()?.f_argmax(-1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Int64)?;
         Ok((loss.f_detach()?, right))
+    }
+}
+
+/// The draws of an epoch.
+#[derive(Clone, Copy)]
+struct Draws {
+    masks: Noise,
+    moves: Noise,
+}
+
+/// The network at one step.
+struct Step<'a> {
+    graph: &'a Graph,
+    weights: &'a [Tensor],
+    mode: Mode<'a>,
+}
+
+impl Network for Step<'_> {
+    fn logits(&self, x: &Tensor) -> Result<Tensor> {
+        self.graph.run(self.weights, x, self.mode, &mut |_, _, _, output| Ok(output))
+    }
+
+    fn logits_as_evaluated(&self, x: &Tensor) -> Result<Tensor> {
+        self.graph.run(self.weights, x, Mode::Eval, &mut |_, _, _, output| Ok(output))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::augment::Augment;
 use super::optimizer::Optimizer;
+use super::robust::Robust;
 use super::schedule::Schedule;
 use crate::config::Section;
 
@@ -16,6 +17,8 @@ pub struct Recipe {
     /// How much of each label is spread evenly over the classes (Szegedy et al., 2016).
     pub label_smoothing: f64,
     pub augment: Augment,
+    /// Training against small moves of the image.
+    pub robust: Option<Robust>,
     /// The training accuracy at which the training ends before its last epoch: see [`super::train`].
     pub until: Option<f64>,
 }
@@ -39,6 +42,11 @@ impl Recipe {
                 "a number from 0 to below 1",
             ),
             augment: part(section, "augment", |section| Augment::read(section, input)),
+            robust: section.section("robust").map(|section| {
+                let robust = Robust::read(&section);
+                section.finish();
+                robust
+            }),
             until: section.optional_if(
                 "until",
                 |given| *given > 0.0 && *given <= 1.0,
@@ -65,6 +73,7 @@ fn part<T>(section: &Section, key: &str, read: impl Fn(&Section) -> T) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::train::robust::Against;
     use crate::model::train::schedule::Course;
 
     fn read(text: &str) -> (Recipe, String) {
@@ -83,6 +92,7 @@ mod tests {
             schedule: Schedule { warmup: 0.0, course: Course::Constant },
             label_smoothing: 0.0,
             augment: Augment { shift: 0, flip: false },
+            robust: None,
             until: None,
         };
         assert_eq!(read("").0, expected);
@@ -97,6 +107,7 @@ mod tests {
             optimizer = { use = "sgd", lr = 0.1, momentum = 0.9, nesterov = true, weight_decay = 1e-4 }
             schedule = { use = "step", warmup = 1, milestones = [2], gamma = 0.5 }
             augment = { shift = 2, flip = true }
+            robust = { use = "pgd", radius = 51.0, iterations = 10 }
             until = 0.95"#,
         );
         let expected = Recipe {
@@ -106,6 +117,7 @@ mod tests {
             schedule: Schedule { warmup: 1.0, course: Course::Step { milestones: vec![2.0], gamma: 0.5 } },
             label_smoothing: 0.1,
             augment: Augment { shift: 2, flip: true },
+            robust: Some(Robust { against: Against::Pgd, radius: 0.2, step: 12.75 / 255.0, iterations: 10 }),
             until: Some(0.95),
         };
         assert_eq!(recipe, expected);

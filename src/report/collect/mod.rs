@@ -1,5 +1,6 @@
 //! From finished cells to a report: plain arrays in, estimates out. Nothing is computed again.
 
+mod among;
 mod caption;
 mod compare;
 mod gallery;
@@ -151,12 +152,15 @@ impl Collected<'_> {
             smallest_effect: measure.smallest_effect,
             unit: measure.unit.to_string(),
             headline: measure.axis.is_none() && !measure.minor,
+            further: measure.minor,
             variant: self.is_variant(m),
             timing: measure.timing,
             derived: measure.half_width_of.is_some(),
             inference: self.inference_of(m),
             units: self.units(m).to_string(),
             warning: self.suite.warning(m),
+            together: measure.among.and_then(|_| self.together(m, place)),
+            control_of: measure.control_of,
             axis: measure.axis.unwrap_or_default().to_string(),
             points: measure.axis.map_or_else(Vec::new, |_| notes::points(self.suite, m, place)),
             reference_lines: Vec::new(),

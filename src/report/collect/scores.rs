@@ -27,6 +27,7 @@ pub fn read(suite: &Suite, plan: &Plan, store: &Store) -> Result<BTreeMap<Place,
             networks[seed] = content;
         }
     }
+    super::among::count_together(suite, &mut scores);
     Ok(scores)
 }
 

@@ -4,6 +4,7 @@ mod arrays;
 mod data;
 mod explain;
 mod learn;
+mod perturb;
 mod picture;
 mod provenance;
 mod rank;
@@ -63,6 +64,7 @@ impl Context {
             Task::Explain(task) => explain::perform(self, task, &needs[0], &needs[needs.len() - 1])?,
             Task::Rank(task) => rank::perform(self, task, &needs[0])?,
             Task::Retrain(task) => retrain::perform(self, task, &needs, progress)?,
+            Task::Perturb(task) => perturb::perform(self, task, &needs[0], &needs[1])?,
             Task::Score(task) if task.explained.is_empty() => match score::settle(self, task, store)? {
                 Ok(content) => content,
                 Err(missing) => return Ok(Outcome::Missing(missing)),

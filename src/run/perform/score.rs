@@ -10,10 +10,10 @@ use super::explain::scene;
 use super::{Context, arrays};
 use crate::error::{Error, Result};
 use crate::explainers::Unit;
-use crate::metrics::{Beside, Cost, Given, Other, ScoredUnit, Scores};
+use crate::metrics::{Beside, Cost, Given, Moved, Other, ScoredUnit, Scores};
 use crate::model::Model;
-use crate::need::{Maps, Need};
-use crate::plan::{CellId, Score};
+use crate::need::{Maps, Need, Perturbed};
+use crate::plan::{BLOCK, CellId, PART, Score};
 use crate::store::{Array, Content, Data, Store};
 
 pub struct Scoring<'a> {
@@ -81,7 +81,18 @@ impl<'a> Scoring<'a> {
             };
             self.pixel_map(maps, &content)
         };
-        let beside = Beside { draws: self.context.suite.draws.clone(), read: Some(&read) };
+        let moved = |end: Perturbed| {
+            let mut parts = Vec::new();
+            for id in self.parts(end, at)? {
+                let Some(content) = store.get(id)? else {
+                    missing.set(Some(id));
+                    return Err(Error::new(format!("{id} is gone")));
+                };
+                parts.push(content);
+            }
+            self.moved(&parts)
+        };
+        let beside = Beside { draws: self.context.suite.draws.clone(), read: Some(&read), moved: Some(&moved) };
         let given = Given { scene, attribution, unit, map: explainer.map, cost, others, beside };
         let scores = tch::no_grad(|| table.metric.method.score(&given));
         if let Some(missing) = missing.get() {
@@ -98,6 +109,29 @@ impl<'a> Scoring<'a> {
         let answer = self.task.answers.iter().find(|(need, _)| matches!(need, Need::Maps(asked) if asked == maps));
         let id = answer.and_then(|(_, cells)| cells.get(block)).copied();
         id.ok_or_else(|| Error::new(format!("{maps:?} were not asked for")))
+    }
+
+    /// The cells that hold the moved images of one block.
+    fn parts(&self, end: Perturbed, block: usize) -> Result<Vec<CellId>> {
+        let answer = self.task.answers.iter().find(|(need, _)| *need == Need::Perturbed(end));
+        let (_, cells) = answer.ok_or_else(|| Error::new(format!("{end:?} images were not asked for")))?;
+        Ok(cells.chunks(BLOCK / PART).nth(block).unwrap_or_default().to_vec())
+    }
+
+    /// The moved images of a block from its parts.
+    fn moved(&self, parts: &[Content]) -> Result<Moved> {
+        let join = |name: &str| -> Result<tch::Tensor> {
+            let parts = parts.iter().map(|part| arrays::read_tensor(part, name)).collect::<Result<Vec<_>>>()?;
+            Ok(tch::Tensor::f_cat(&parts, 0)?.f_to_device(self.context.device)?)
+        };
+        let half = parts.first().is_some_and(|part| part.arrays.contains_key("half"));
+        let double = |maps: tch::Tensor| maps.f_to_kind(tch::Kind::Double);
+        Ok(Moved {
+            x: join("moved")?,
+            maps: double(join("maps")?)?,
+            half: if half { Some(double(join("half")?)?) } else { None },
+            admitted: join("admitted")?.f_to_kind(tch::Kind::Bool)?,
+        })
     }
 
     /// One number per pixel, float64 [B, H, W], by the reduction of the explainer that made the maps.
