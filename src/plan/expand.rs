@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::{
-    AS_TRAINED, Cell, CellId, DataRef, Explain, Other, Outside, Perturb, Picture, Plan, Rank, Retrain, Row, Score, Shown,
-    Strip, Task, Train, identity,
+    AS_TRAINED, Cell, CellId, DataRef, Explain, Other, Outside, Perturb, Picture, Plan, Rank, Retrain, Row, Score,
+    Shown, Strip, Task, Train, identity,
 };
 use crate::error::Result;
 use crate::need::{Maps, ModelRef, Modified, Need, Perturbed, Ranked, Retraining};

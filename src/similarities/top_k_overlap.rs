@@ -1,7 +1,7 @@
 //! # Definition
 //! The share of the k highest pixels that two maps have in common: |A and B| / k. With `radius` r, a pixel is in common if the
-//! other map has one of its k within r rows and r columns: the mean of both ways. Undefined for a map that is not finite; of
-//! equal pixels those that come first in reading order are taken.
+//! other map has one of its k within r rows and r columns: the mean of both ways. Undefined for a map that is constant or
+//! not finite; of equal pixels those that come first in reading order are taken.
 //!
 //! # Parameters
 //! - `k` (a tenth of the pixels): how many.
@@ -51,8 +51,13 @@ impl Similarity for TopKOverlap {
             Ok(tops.f_mul(&self.spread(near)?)?.f_sum_dim_intlist([1, 2].as_slice(), false, Kind::Double)?)
         };
         let both = found(of_a, of_b)?.f_add(&found(of_b, of_a)?)?.f_div_scalar(2.0 * k as f64)?;
-        let finite = |side: &Side| side.maps().f_isfinite()?.f_flatten(1, -1)?.f_all_dim(1, false);
-        Ok(both.f_masked_fill(&finite(a)?.f_logical_and(&finite(b)?)?.f_logical_not()?, f64::NAN)?)
+        // What is not finite leaves no finite range.
+        let ordered = |side: &Side| -> Result<Tensor> {
+            let pixels = side.maps().f_flatten(1, -1)?;
+            let range = pixels.f_amax([1].as_slice(), false)?.f_sub(&pixels.f_amin([1].as_slice(), false)?)?;
+            Ok(range.f_isfinite()?.f_logical_and(&range.f_gt(0.0)?)?)
+        };
+        Ok(both.f_masked_fill(&ordered(a)?.f_logical_and(&ordered(b)?)?.f_logical_not()?, f64::NAN)?)
     }
 }
 

@@ -36,7 +36,8 @@ pub fn kendall(x: &[f64], y: &[f64]) -> f64 {
     let tied_y = tied_pairs(&y, |a, b| a == b);
     let pairs = pairs_of(points.len());
     let concordant = pairs + tied_both - tied_x - tied_y - discordant;
-    (concordant - discordant) / ((pairs - tied_x).sqrt() * (pairs - tied_y).sqrt())
+    // The root of a square is exact, so that equal orders have exactly 1.
+    (concordant - discordant) / ((pairs - tied_x) * (pairs - tied_y)).sqrt()
 }
 
 /// Deviations from the mean, scaled to unit length; None if the list is constant or not finite.
