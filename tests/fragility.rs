@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use explainbench::config::Section;
 use explainbench::model::{Model, layers};
-use explainbench::store::{Content, Data, Store};
-use tch::Tensor;
+use explainbench::store::Content;
 
-use crate::support::{Bench, SMALL};
+use crate::support::{Bench, SMALL, numbers};
 
 const LAYERS: &str = r#"layers = [
     { conv2d = { out = 6, kernel = 3, padding = 1 } }, "relu", { max_pool2d = { kernel = 2 } }, "flatten", { linear = { out = 10 } },
@@ -28,28 +27,6 @@ fn suite() -> String {
         {LAYERS}
         train = {{ epochs = 4, batch = 32, optimizer = {{ use = 'adam', lr = 3e-3 }} }}"
     )
-}
-
-/// The finished cells that a plan describes with these words.
-fn cells(bench: &Bench, words: &str) -> Vec<Content> {
-    let plan = bench.says("plan suite.toml --store store").out;
-    let store = Store::open(&bench.path("store")).unwrap();
-    let lines = plan.lines().filter(|line| line.contains(words));
-    let ids = lines.map(|line| line.split(' ').next().unwrap().parse().unwrap());
-    ids.map(|id| store.get(id).unwrap().unwrap()).collect()
-}
-
-fn numbers(content: &Content, name: &str) -> (Vec<i64>, Tensor) {
-    let array = &content.arrays[name];
-    let shape: Vec<i64> = array.shape.iter().map(|size| *size as i64).collect();
-    let flat = match &array.data {
-        Data::F32(values) => Tensor::from_slice(values),
-        Data::F64(values) => Tensor::from_slice(values),
-        Data::I64(values) => Tensor::from_slice(values),
-        Data::U8(values) => Tensor::from_slice(values),
-        Data::U16(_) => panic!("no 16 bits here"),
-    };
-    (shape.clone(), flat.view(shape.as_slice()))
 }
 
 /// The network that a training left, from its layers.
@@ -76,7 +53,7 @@ fn moved_images_lie_in_the_ball_and_keep_their_label() {
     let mut figures: Vec<String> = figures.filter(|name| name.contains("white") && name.ends_with("svg")).collect();
     figures.sort();
     assert_eq!(figures, ["digits.model.white.curves.svg", "digits.model.white.further.svg"]);
-    let trained = cells(&bench, "train digits");
+    let trained = bench.contents("train digits");
     let model = network(&trained[0]);
     let said = numbers(&trained[0], "predictions.test").1;
     let mut judged = 0;
@@ -86,7 +63,7 @@ fn moved_images_lie_in_the_ball_and_keep_their_label() {
         ("attack digits/model seed 0: gradient, for black", &[0.0, 250.0], true),
         ("by random signs digits/model seed 0: input, for black", &[0.0, 250.0], true),
     ] {
-        for content in cells(&bench, words) {
+        for content in bench.contents(words) {
             let (shape, moved) = numbers(&content, "moved");
             let (_, admitted) = numbers(&content, "admitted");
             let places = numbers(&content, "places").1;

@@ -19,6 +19,7 @@ mod reference_rules;
 mod refusals;
 mod resume;
 mod retraining;
+mod robust;
 mod rounds;
 mod script;
 mod support;

@@ -5,6 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use explainbench::store::{Content, Data, Store};
+use tch::Tensor;
+
 /// Everything is small and quick: a linear network finds a cue that always lies at one place.
 pub const SMALL: &str = r#"
 question = "Does it run?"
@@ -105,6 +108,15 @@ impl Bench {
         self.path("store/cells").join(&id[..2]).join(format!("{id}.cell"))
     }
 
+    /// The finished cells that `plan` describes with these words.
+    pub fn contents(&self, words: &str) -> Vec<Content> {
+        let plan = self.says("plan suite.toml --store store").out;
+        let store = Store::open(&self.path("store")).unwrap();
+        let lines = plan.lines().filter(|line| line.contains(words));
+        let ids = lines.map(|line| line.split(' ').next().unwrap().parse().unwrap());
+        ids.map(|id| store.get(id).unwrap().unwrap()).collect()
+    }
+
     /// Files that are not complete: what is left of a run that has ended is to be none.
     pub fn temporary(&self) -> Vec<PathBuf> {
         let unfinished =
@@ -120,6 +132,20 @@ impl Said {
         let count = line.and_then(|line| line.split(' ').next()?.parse().ok());
         count.unwrap_or_else(|| panic!("no count of cells in\n{}", self.err))
     }
+}
+
+/// An array of a cell: its shape and its numbers in that shape.
+pub fn numbers(content: &Content, name: &str) -> (Vec<i64>, Tensor) {
+    let array = &content.arrays[name];
+    let shape: Vec<i64> = array.shape.iter().map(|size| *size as i64).collect();
+    let flat = match &array.data {
+        Data::F32(values) => Tensor::from_slice(values),
+        Data::F64(values) => Tensor::from_slice(values),
+        Data::I64(values) => Tensor::from_slice(values),
+        Data::U8(values) => Tensor::from_slice(values),
+        Data::U16(_) => panic!("no 16 bits here"),
+    };
+    (shape.clone(), flat.view(shape.as_slice()))
 }
 
 pub fn said(output: Output) -> Said {

@@ -19,6 +19,7 @@ pub use ball::{Ball, Norm};
 pub use mass_center::center;
 pub use search::{Found, Method, Subject, Victim, search};
 pub use settings::{LEVELS, Nearby, Perturbation, Settings};
+pub use top_k::too_many;
 
 /// What is known of the maps before an attack.
 pub struct Original {
@@ -53,6 +54,11 @@ pub trait Attack: Send + Sync {
     /// Whether it looks at where the evidence is.
     fn needs_truth(&self) -> bool {
         false
+    }
+
+    /// Why it cannot aim at maps of `height` x `width` pixels, in the words of a mistake.
+    fn misfit(&self, _height: i64, _width: i64) -> Option<String> {
+        None
     }
 }
 

@@ -33,6 +33,8 @@ struct Targeted {
     region: Region,
 }
 
+const EVIDENCE: &str = "evidence";
+
 enum Region {
     Evidence,
     /// Top, left, height, width.
@@ -41,7 +43,9 @@ enum Region {
 
 fn read_region(section: &Section) -> Option<Region> {
     if section.peek::<String>("region").is_some() || !section.has("region") {
-        return Some(section.choice("region", "evidence", &[("evidence", ())])).map(|()| Region::Evidence);
+        let expected = "\"evidence\" or a box { top = .., left = .., height = .., width = .. } in pixels";
+        let word = section.get_if("region", EVIDENCE.to_string(), |word| word == EVIDENCE, expected);
+        return (word == EVIDENCE).then_some(Region::Evidence);
     }
     let table = section.section("region")?;
     let place = |key| table.required_if(key, |at: &i64| *at >= 0, "a pixel, from 0");
@@ -60,12 +64,7 @@ impl Attack for Targeted {
                 known.ok_or_else(|| Error::new("targeted: the data does not know where the evidence is"))?
             }
             Region::Box([top, left, height, width]) => {
-                let size = original.maps.size();
-                if top + height > size[1] || left + width > size[2] {
-                    let (rows, columns) = (size[1], size[2]);
-                    return Err(Error::new(format!("targeted: `region` lies outside of maps of {rows} x {columns}")));
-                }
-                let mask = Tensor::f_zeros(&size, (Kind::Bool, original.maps.device()))?;
+                let mask = Tensor::f_zeros(original.maps.size(), (Kind::Bool, original.maps.device()))?;
                 let _ = mask.f_narrow(1, *top, *height)?.f_narrow(2, *left, *width)?.f_fill_(1.0)?;
                 mask
             }
@@ -76,6 +75,14 @@ impl Attack for Targeted {
 
     fn needs_truth(&self) -> bool {
         matches!(self.region, Region::Evidence)
+    }
+
+    fn misfit(&self, height: i64, width: i64) -> Option<String> {
+        let Region::Box([top, left, rows, columns]) = self.region else { return None };
+        // Compared so that no sum overflows.
+        let outside = |start: i64, length: i64, size: i64| start > size || length > size - start;
+        (outside(top, rows, height) || outside(left, columns, width))
+            .then(|| format!("`region` does not lie within images of {height} x {width} pixels"))
     }
 }
 
@@ -93,5 +100,17 @@ mod tests {
         assert_eq!(attack.objective(&original).unwrap()(&map).unwrap().double_value(&[0]), 0.25);
         assert!(!attack.needs_truth());
         assert!((ENTRY.read)(&Section::parse("a.toml", "").unwrap()).unwrap().needs_truth());
+    }
+
+    #[test]
+    fn a_box_lies_within_the_image() {
+        let fits = |region: &str, height, width| {
+            let section = Section::parse("a.toml", &format!("region = {{ {region} }}")).unwrap();
+            (ENTRY.read)(&section).unwrap().misfit(height, width).is_none()
+        };
+        let region = "top = 1, left = 2, height = 3, width = 4";
+        assert!(fits(region, 4, 6) && !fits(region, 3, 6) && !fits(region, 4, 5));
+        assert!(!fits("top = 0, left = 0, height = 1, width = 9223372036854775807", 8, 8));
+        assert!(!fits("top = 9223372036854775807, left = 0, height = 1, width = 1", 8, 8));
     }
 }

@@ -45,6 +45,16 @@ impl Attack for TopK {
     fn k(&self) -> Option<i64> {
         self.k
     }
+
+    fn misfit(&self, height: i64, width: i64) -> Option<String> {
+        too_many(self.k?, height * width)
+    }
+}
+
+/// Why the `k` highest of so many pixels say nothing, in the words of a mistake: where all are, none can leave them.
+pub fn too_many(k: i64, pixels: i64) -> Option<String> {
+    (k >= pixels)
+        .then(|| format!("the {k} highest of {pixels} pixels are all of them in any map: `k` has to be smaller"))
 }
 
 #[cfg(test)]

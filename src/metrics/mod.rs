@@ -219,7 +219,7 @@ pub trait Metric: Send + Sync {
         false
     }
 
-    /// Why its `blocks` do not fit a network.
+    /// Why it does not fit a network: its `blocks` are not there, or an attack aims beside the images.
     fn unfit(&self, _graph: &Graph) -> Option<Unfit> {
         None
     }

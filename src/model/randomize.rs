@@ -45,10 +45,10 @@ pub struct Step {
     pub modules: Vec<String>,
 }
 
-/// Why layers cannot be drawn as stated, in the words of a mistake.
+/// Why a metric and a network do not fit, such as layers that cannot be drawn as stated, in the words of a mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfit {
-    /// The key that says so: `blocks` or `weights`; `use` where no value of theirs would do.
+    /// The key of the metric that says so, such as `blocks` or `weights`; `use` where no value of theirs would do.
     pub key: &'static str,
     pub message: String,
     pub expected: Option<String>,

@@ -12,6 +12,10 @@ use crate::model::weights;
 use crate::need::{Known, ModelRef, Need, Perturbed};
 use crate::stats::Population;
 
+/// What an attack can aim at where nothing is known of the data.
+const BOX: &str = "aim at a box of pixels, `attack = { use = \"targeted\", region = { top = .., left = .., height = .., \
+                   width = .. } }`, or use data that knows, such as \"planted\"";
+
 /// Pairs that cannot work are mistakes of the suite, not rows to be skipped.
 pub fn check(datasets: &[Read<Data>], explainers: &[Read<Contender>], metrics: &[Read<MetricTable>]) {
     for (index, dataset) in datasets.iter().enumerate() {
@@ -22,7 +26,12 @@ pub fn check(datasets: &[Read<Data>], explainers: &[Read<Contender>], metrics: &
         let metrics: Vec<_> = metrics.filter(|(_, table)| table.datasets.contains(&index)).collect();
         for (metric, _) in metrics.iter().filter(|(_, table)| table.metric.method.needs_truth()) {
             let message = format!("metric `{}` {}", metric.label, lacking(&dataset.label));
-            metric.section.mistake("use", message, None, narrower("datasets"));
+            let (key, help) = match metric.section.has("attack") {
+                // Not the metric needs to know where the evidence is, but what it aims at.
+                true => ("attack", Some(BOX.to_string())),
+                false => ("use", narrower("datasets")),
+            };
+            metric.section.mistake(key, message, None, help);
         }
         for (index, explainer) in explainers.iter().enumerate() {
             let sees_truth = explainer.value.as_ref().is_some_and(|value| value.chosen.method.needs_truth());

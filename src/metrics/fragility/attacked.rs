@@ -2,10 +2,13 @@
 
 use tch::{Kind, Tensor};
 
-use crate::attacks::{Method, Perturbation, Settings, center};
+use crate::attacks::{Method, Perturbation, Settings, center, too_many};
 use crate::config::Section;
 use crate::error::Result;
 use crate::metrics::{Among, ControlOf, Direction, Family, Given, Line, Measure, Metric, ScoredUnit, Scores, Values};
+use crate::model::Graph;
+use crate::model::exported::EXPORT;
+use crate::model::randomize::Unfit;
 use crate::need::{Known, ModelRef, Need, Perturbed};
 use crate::similarities::{Cosine, Kendall, NonzeroSpearman, Side, Similarity, Spearman, Ssim, TopKOverlap, count};
 
@@ -162,6 +165,25 @@ impl Metric for Attacked {
 
     fn needs_derivatives(&self) -> bool {
         self.method == Method::Gradient
+    }
+
+    fn unfit(&self, graph: &Graph) -> Option<Unfit> {
+        if self.method == Method::Gradient && graph.is_opaque() {
+            // The derivative of a ReLU network's gradient is 0: a search along it would look like a map that nothing moves.
+            let message = "a TorchScript file shows no layers whose kinks a smooth copy could round";
+            let help = format!(
+                "export the model with {EXPORT}, narrow the metric with `models = [..]`, or search without derivatives by \
+                 `black-box-fragility`"
+            );
+            return Some(Unfit { key: "use", message: message.to_string(), expected: None, help: Some(help) });
+        }
+        let &[.., height, width] = graph.input.as_slice() else { return None };
+        let unfit = |key, message| Some(Unfit { key, message, expected: None, help: None });
+        if let Some(message) = self.settings.attack.method.misfit(height, width) {
+            return unfit("attack", message);
+        }
+        let message = too_many(self.k?, height * width)?;
+        unfit("k", message)
     }
 
     fn score(&self, given: &Given) -> Result<Scores> {

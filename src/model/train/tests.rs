@@ -82,6 +82,42 @@ fn equal_noise_gives_equal_weights_to_the_bit() {
     assert_ne!(weights(1), weights(2));
 }
 
+const AGAINST: [&str; 3] =
+    ["use = 'pgd'", "use = 'ig-norm', segments = 3, weight = 0.3", "use = 'ig-sum-norm', segments = 3"];
+
+#[test]
+fn training_against_moves_learns_and_equal_noise_gives_equal_weights() {
+    for against in AGAINST {
+        let recipe = "epochs = 5\nbatch = 16\noptimizer = { lr = 0.01 }";
+        let run = || trained(&format!("{recipe}\nrobust = {{ {against}, radius = 20, iterations = 3 }}"), 0, LAYERS);
+        let (one, other) = (run().unwrap(), run().unwrap());
+        assert_eq!(one.weights, other.weights, "{against}");
+        assert!(one.loss[4] < 0.7 * one.loss[0], "{against}: {:?}", one.loss);
+    }
+}
+
+/// In a ball of almost no size the moved images are the images: however long the search, batch norm has seen each batch once.
+#[test]
+fn running_statistics_do_not_see_the_search() {
+    let still = |robust: &str| {
+        let recipe = "epochs = 1\nbatch = 16\noptimizer = { use = 'sgd', lr = 1e-30 }";
+        trained(&format!("{recipe}\n{robust}"), 0, LAYERS).unwrap().weights
+    };
+    let usual = still("");
+    let graph = graph(LAYERS, &[1, 6, 6], 2);
+    let buffers = || (0..usual.len()).filter(|&at| graph.weights[at].role != Role::Parameter);
+    assert_eq!(buffers().count(), 2, "a mean and a variance");
+    let start = untrained(&graph, &Noise::new(0), Kind::Float, Device::Cpu).unwrap();
+    buffers().for_each(|at| assert_ne!(start[at], usual[at]));
+    for against in AGAINST {
+        let moved = still(&format!("robust = {{ {against}, radius = 1e-6, iterations = 7 }}"));
+        for at in buffers() {
+            let far = (&moved[at] - &usual[at]).abs().max().double_value(&[]);
+            assert!(far < 1e-6, "{against}: {far}");
+        }
+    }
+}
+
 #[test]
 fn bytes_are_trained_on_as_their_pixels() {
     let labels = Tensor::from_slice(&[0_i64, 1, 0, 1]);
