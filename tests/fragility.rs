@@ -63,7 +63,19 @@ fn network(trained: &Content) -> Model {
 #[test]
 fn moved_images_lie_in_the_ball_and_keep_their_label() {
     let bench = Bench::new(&suite());
-    assert_eq!(bench.run().code, Some(0));
+    let said = bench.run();
+    assert_eq!(said.code, Some(0));
+    let words = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    for metric in ["white", "black"] {
+        let counted =
+            ["of 20 images, 20 at 0, ", "all 20 images"].map(|said| words.contains(&format!("{metric}: {said}")));
+        assert!(counted.contains(&true) && words.contains("kept their class for every contender"), "{}", said.out);
+    }
+    let figures = std::fs::read_dir(bench.path("out/suite/figures")).unwrap();
+    let figures = figures.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut figures: Vec<String> = figures.filter(|name| name.contains("white") && name.ends_with("svg")).collect();
+    figures.sort();
+    assert_eq!(figures, ["digits.model.white.curves.svg", "digits.model.white.further.svg"]);
     let trained = cells(&bench, "train digits");
     let model = network(&trained[0]);
     let said = numbers(&trained[0], "predictions.test").1;

@@ -43,7 +43,7 @@ pub struct Measure {
     pub unit: &'static str,
     /// What `at` counts, for curves.
     pub axis: Option<&'static str>,
-    /// Whether it stands among the further measures instead of the main table.
+    /// Whether it stands among the further measures instead of the main table; a curve, whether it stands in a later figure.
     pub minor: bool,
     /// Whether its mean is the mean over classes of the means of each class.
     pub over_classes: bool,
@@ -51,9 +51,10 @@ pub struct Measure {
     pub lines: &'static [Line],
     /// Whether it differs from run to run, as seconds do: then it stays out of the files that are compared.
     pub timing: bool,
-    /// Curves of the same metric with a 1 for every unit that counts: a unit that lacks it in the row of any contender is left
-    /// out of all of them, point by point, so that all have the mean of the same units. A number goes by their last points.
-    pub among: &'static [&'static str],
+    /// Which units count, where one that does not count for one contender is left out of all of them.
+    pub among: Option<Among>,
+    /// Whose control it is: a figure draws the two of them together.
+    pub control_of: Option<ControlOf>,
     /// The measure of the same metric whose interval's half-width it is: then it has no values of its own.
     pub half_width_of: Option<&'static str>,
     /// What is claimed of another measure of the same metric: then it is that one's quantile, and has no values of its own.
@@ -73,7 +74,8 @@ impl Measure {
             over_classes: false,
             lines: &[],
             timing: false,
-            among: &[],
+            among: None,
+            control_of: None,
             half_width_of: None,
             bar: None,
         }
@@ -104,8 +106,12 @@ impl Measure {
         Self { timing: true, ..self }
     }
 
-    pub const fn among(self, curves: &'static [&'static str]) -> Self {
-        Self { among: curves, ..self }
+    pub const fn among(self, among: Among) -> Self {
+        Self { among: Some(among), ..self }
+    }
+
+    pub const fn control_of(self, control_of: ControlOf) -> Self {
+        Self { control_of: Some(control_of), ..self }
     }
 
     /// Half the width of the interval of another measure of the same metric, point by point: what difference these units can
@@ -124,6 +130,23 @@ impl Measure {
     pub const fn is_derived(&self) -> bool {
         self.half_width_of.is_some() || self.bar.is_some()
     }
+}
+
+/// Units that count for every contender: all then have the mean of the same units, point by point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Among {
+    /// Curves of the same metric with a 1 for every unit that counts. A number goes by their last points.
+    pub curves: &'static [&'static str],
+    /// The units and what those did that count, such as ["images", "kept their class"].
+    pub words: [&'static str; 2],
+}
+
+/// A measure of the same metric, taken of the same units in the same way where nothing was aimed at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ControlOf {
+    pub measure: &'static str,
+    /// What is measured there, and what is measured here, such as ["attack", "random signs"].
+    pub words: [&'static str; 2],
 }
 
 /// A bar that a quantile over units has to pass.

@@ -21,7 +21,7 @@ mod measure;
 mod randomization;
 mod removal;
 
-pub use measure::{Bar, Bound, Direction, Line, Measure};
+pub use measure::{Among, Bar, Bound, ControlOf, Direction, Line, Measure};
 pub use removal::features::Order;
 pub use removal::retraining::{Removal, changed};
 

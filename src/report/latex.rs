@@ -90,7 +90,8 @@ fn body(table: &Table) -> String {
     tabular(&columns, &header(table.names, &table.columns), &[rows(true), rows(false)])
 }
 
-/// The metrics over their measures: neighbours of one metric share its name, with a rule under it.
+/// The metrics over their measures: neighbours of one metric share its name, with a rule under it. Below them, which of a
+/// measure and its control they are.
 fn header(row: &str, columns: &[Column]) -> Vec<String> {
     let (mut names, mut rules) = (Vec::new(), String::new());
     let mut first = 2;
@@ -109,7 +110,12 @@ fn header(row: &str, columns: &[Column]) -> Vec<String> {
         format!("{}{arrow}", escaped(&column.measure))
     });
     let top = line(std::iter::once(String::new()).chain(names));
-    vec![top, rules, line(std::iter::once(row.to_string()).chain(measures))]
+    let mut lines = vec![top, rules, line(std::iter::once(row.to_string()).chain(measures))];
+    if columns.iter().any(|column| column.side.is_some()) {
+        let sides = columns.iter().map(|column| escaped(column.side.unwrap_or_default()));
+        lines.push(line(std::iter::once(String::new()).chain(sides)));
+    }
+    lines
 }
 
 /// The numbers of a contender with their intervals beside them, or in a second line under them.
@@ -166,6 +172,13 @@ mod tests {
         assert_eq!(plain.matches('{').count(), plain.matches('}').count());
         assert_eq!(text.matches("\\begin").count(), text.matches("\\end").count());
         assert!(text.is_ascii(), "{text}");
+    }
+
+    #[test]
+    fn a_control_stands_beside_its_measure() {
+        let text = table(&sample::attacked(), Family::Removal).unwrap();
+        check(&text, 3);
+        assert!(text.contains("\n & attack & random signs \\\\\n") && text.contains("7 are there"), "{text}");
     }
 
     #[test]

@@ -122,8 +122,8 @@ fn grid(grid: &Grid, align: &str) -> String {
 
 fn layout(table: &Table) -> String {
     let columns = table.columns.iter();
-    let names: Vec<_> =
-        columns.map(|column| escaped(&format!("{} {}", column.metric, column.measure_with_arrow()))).collect();
+    let names = columns.map(|column| column.with_arrow(&format!("{} {}", column.metric, column.measure_in_full())));
+    let names: Vec<String> = names.map(|name| escaped(&name)).collect();
     let mut text = format!("| {} | {} |\n|:--|{}\n", table.names, names.join(" | "), "--:|".repeat(names.len()));
     for row in &table.rows {
         let entries: Vec<String> = row.entries.iter().map(entry).collect();

@@ -23,7 +23,7 @@ mod sample;
 use std::collections::BTreeSet;
 
 pub use crate::explainers::Role;
-pub use crate::metrics::{Direction, Family};
+pub use crate::metrics::{ControlOf, Direction, Family};
 
 use crate::error::Result;
 use crate::stats::Estimate;
@@ -86,6 +86,8 @@ pub struct Measure {
     pub unit: String,
     /// Whether it stands in the main table.
     pub headline: bool,
+    /// Whether it is one of the metric's further measures.
+    pub further: bool,
     /// Whether it is one of so many variants that tables and figures leave it to the multiverse; its rows are written all the
     /// same.
     pub variant: bool,
@@ -99,12 +101,25 @@ pub struct Measure {
     pub units: String,
     /// A sentence that must stand beside its numbers.
     pub warning: Option<String>,
+    /// Which units its means are over, where contenders share them.
+    pub together: Option<Together>,
+    /// The measure of the same metric whose control it is.
+    pub control_of: Option<ControlOf>,
     /// What the first number of a curve's points is, such as "fraction removed".
     pub axis: String,
     /// What a curve's points 1, 2, .. are, where numbers alone do not say it.
     pub points: Vec<String>,
     /// Named values to compare with, drawn across the figure.
     pub reference_lines: Vec<(String, f64)>,
+}
+
+/// Units that are left out for all contenders, because one of them lacks them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Together {
+    /// A sentence that stands beside the numbers, so that no number has to count these units.
+    pub said: String,
+    /// How many a number leaves out, which goes by the last point of curves.
+    pub left_out: usize,
 }
 
 /// One explainer with what it scored.
@@ -226,6 +241,12 @@ impl Measure {
     /// Metric, measure and unit, such as "deletion area".
     fn name(&self) -> String {
         format!("{} {}", self.metric, self.measure)
+    }
+
+    /// What must stand beside its numbers, warnings first.
+    fn said(&self) -> impl Iterator<Item = &str> {
+        let together = self.together.iter().map(|together| &together.said);
+        self.warning.iter().chain(together).map(String::as_str)
     }
 }
 

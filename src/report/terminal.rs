@@ -117,9 +117,11 @@ impl Printer {
             let columns = (0..table.columns.len()).map(|index| self.column(table, index, layout));
             columns.collect::<Vec<Texts>>()
         });
-        let cost = |columns: &[Texts]| (columns.iter().any(|column| taken(column) > room), parts(columns, room).len());
+        let parts =
+            |columns: &[Texts]| parts(columns, room, |index| table.columns[index].follows(&table.columns[index - 1]));
+        let cost = |columns: &[Texts]| (columns.iter().any(|column| taken(column) > room), parts(columns).len());
         let columns = if cost(&beside) <= cost(&under) { beside } else { under };
-        let parts = parts(&columns, room);
+        let parts = parts(&columns);
         for (index, part) in parts.into_iter().enumerate() {
             let gap = if index > 0 { "\n" } else { "" };
             let _ = writeln!(text, "{gap}{}", self.part(table, &labels, &columns, part));
@@ -164,7 +166,9 @@ impl Printer {
             _ if self.colour => row.label.clone(),
             _ => format!("{}{CONTROL}", row.label),
         });
-        let labels: Texts = std::iter::once(format!("\n{}", table.names)).chain(labels).collect();
+        // On the last line of the header.
+        let above = if table.columns.iter().any(|column| column.side.is_some()) { "\n\n" } else { "\n" };
+        let labels: Texts = std::iter::once(format!("{above}{}", table.names)).chain(labels).collect();
         if taken(&labels) <= self.width / 3 {
             return labels;
         }
@@ -180,7 +184,8 @@ impl Printer {
             Layout::Beside => ' ',
             Layout::Under => '\n',
         };
-        let mut texts = vec![format!("{}\n{}", column.metric, column.measure_with_arrow())];
+        let side = column.side.map_or_else(String::new, |side| format!("\n{side}"));
+        let mut texts = vec![format!("{}\n{}{side}", column.metric, column.measure_with_arrow())];
         for (entry, marked) in entries.iter().zip(marked) {
             let mut text = format!("{marked:>widest$}");
             if let Some(interval) = &entry.interval {
@@ -211,19 +216,23 @@ impl Printer {
     }
 }
 
-/// Ranges of neighbouring columns that fit into `room` together; a column that is wider stands alone.
-fn parts(columns: &[Texts], room: usize) -> Vec<Range<usize>> {
+/// Ranges of neighbouring columns that fit into `room` together; a column that is wider stands alone. A column that `follows`
+/// the one before it stays with it where there is room for the two of them.
+fn parts(columns: &[Texts], room: usize, follows: impl Fn(usize) -> bool) -> Vec<Range<usize>> {
     let mut parts: Vec<Range<usize>> = Vec::new();
     let mut used = 0;
     for (index, column) in columns.iter().enumerate() {
         let width = taken(column);
+        let next = index + 1;
+        let pair = if next < columns.len() && follows(next) { width + taken(&columns[next]) } else { width };
+        let needed = if pair <= room { pair } else { width };
         match parts.last_mut() {
-            Some(part) if used + width <= room => {
-                part.end = index + 1;
+            Some(part) if used + needed <= room => {
+                part.end = next;
                 used += width;
             }
             _ => {
-                parts.push(index..index + 1);
+                parts.push(index..next);
                 used = width;
             }
         }
@@ -276,6 +285,25 @@ mod tests {
         let lines = |width| terminal(&report, Some(width), false).lines().map(String::from).collect::<Vec<_>>();
         assert!(lines(60).iter().any(|line| line.starts_with("[steps=16]")));
         assert!(lines(140).iter().any(|line| line.starts_with("integrated-gradients[steps=16] ")));
+    }
+
+    #[test]
+    fn a_control_is_named_below_its_measure() {
+        let mut report = sample::report();
+        report.tables = vec![sample::attacked()];
+        let text = terminal(&report, Some(80), false);
+        let lines: Vec<&str> = text.lines().skip_while(|line| !line.trim_start().starts_with("deletion")).collect();
+        let words = |line: usize| lines[line].split_whitespace().collect::<Vec<_>>().join(" ");
+        let header = ["deletion deletion", "area ↓ area ↓", "explainer attack random signs"];
+        assert_eq!([0, 1, 2].map(words), header, "{text}");
+        // Neither is torn from the other, unless there is room for one alone.
+        let columns = |width: usize| vec!["x".repeat(width - usize::from(COLUMN_GAP))];
+        let columns = [10, 10, 10].map(columns);
+        let starts = |room| {
+            let parts = parts(&columns, room, |index| index == 2);
+            parts.into_iter().map(|part| part.start).collect::<Vec<_>>()
+        };
+        assert_eq!([starts(30), starts(20), starts(10)], [vec![0], vec![0, 1], vec![0, 1, 2]]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use crate::attacks::{Method, Perturbation, Settings, center};
 use crate::config::Section;
 use crate::error::Result;
-use crate::metrics::{Direction, Family, Given, Line, Measure, Metric, ScoredUnit, Scores, Values};
+use crate::metrics::{Among, ControlOf, Direction, Family, Given, Line, Measure, Metric, ScoredUnit, Scores, Values};
 use crate::need::{Known, ModelRef, Need, Perturbed};
 use crate::similarities::{Cosine, Kendall, NonzeroSpearman, Side, Similarity, Spearman, Ssim, TopKOverlap, count};
 
@@ -40,24 +40,30 @@ const fn measured(names: [&'static str; 4], what: What) -> Measured {
     Measured { names, smallest_effect: 0.05, unit: "", what }
 }
 
-/// The first two are what attacks aim at.
 const MEASURED: [Measured; 8] = [
     measured(names!("intersection"), What::Overlap(0)),
+    measured(names!("spearman"), What::Similarity(&Spearman)),
     Measured { names: names!("center-shift"), smallest_effect: 0.5, unit: "px", what: What::Shift },
     measured(names!("tolerant-intersection"), What::Overlap(1)),
-    measured(names!("spearman"), What::Similarity(&Spearman)),
     measured(names!("nonzero-spearman"), What::Similarity(&NonzeroSpearman)),
     measured(names!("kendall"), What::Similarity(&Kendall)),
     measured(names!("ssim"), What::Similarity(&Ssim)),
     measured(names!("cosine"), What::Similarity(&Cosine)),
 ];
 const INTERSECTION: usize = 0;
-const SHIFT: usize = 1;
+const SHIFT: usize = 2;
+/// The first of them are the published figure's panels.
+const PUBLISHED: usize = 3;
 
 const CHANCE: &str = "chance";
 const CHANCE_LINE: &[Line] = &[Line::ChanceMeasure(CHANCE)];
 const SURVIVED: [&str; 2] = ["survived", "random-sign-survived"];
 const AXIS: &str = "radius in 1/255";
+const KEPT: Among = Among { curves: &SURVIVED, words: ["images", "kept their class"] };
+
+const fn control_of(measure: &'static str) -> ControlOf {
+    ControlOf { measure, words: ["attack", "random signs"] }
+}
 
 impl Measured {
     /// [B] of the maps and what became of them.
@@ -75,11 +81,18 @@ impl Measured {
     /// `aim`: whether the attack aims at it, which puts it into the main table.
     fn measures(&self, place: usize, aim: bool) -> [Measure; 4] {
         let [number, curve, control, control_curve] = self.names.map(|name| {
-            let measure = Measure::new(name, Direction::None, self.smallest_effect).in_unit(self.unit).among(&SURVIVED);
+            let measure = Measure::new(name, Direction::None, self.smallest_effect).in_unit(self.unit).among(KEPT);
             if place == INTERSECTION { measure.against(CHANCE_LINE) } else { measure }
         });
-        let headline = |measure: Measure| if aim { measure } else { measure.minor() };
-        [headline(number), curve.along(AXIS), headline(control), control_curve.along(AXIS)]
+        let shown = |measure: Measure, first: bool| if first { measure } else { measure.minor() };
+        let drawn = |measure: Measure| shown(measure.along(AXIS), place < PUBLISHED);
+        let [of_number, of_curve] = [number.name, curve.name].map(control_of);
+        [
+            shown(number, aim),
+            drawn(curve),
+            shown(control.control_of(of_number), aim),
+            drawn(control_curve.control_of(of_curve)),
+        ]
     }
 }
 
@@ -125,7 +138,8 @@ impl Metric for Attacked {
             .flat_map(|(place, measured)| measured.measures(place, place == self.aim()))
             .collect();
         measures.push(Measure::new(CHANCE, Direction::None, 0.0).minor());
-        measures.extend(SURVIVED.map(|name| Measure::new(name, Direction::None, 0.01).along(AXIS)));
+        let [survived, control] = SURVIVED.map(|name| Measure::new(name, Direction::None, 0.01).along(AXIS).minor());
+        measures.extend([survived, control.control_of(control_of(SURVIVED[0]))]);
         measures
     }
 

@@ -1,6 +1,7 @@
 //! # Definition
-//! The same as `white-box-fragility`, where the search asks for maps alone and takes no derivative: squares of random place and sign, ever
-//! smaller, are put onto the best candidate so far. It takes as many explanations of candidates; any explainer will do.
+//! The same as `white-box-fragility`, with the same measures and control, where the search asks for maps alone and takes no
+//! derivative: squares of random place and sign, ever smaller, are put onto the best candidate so far. It takes as many
+//! explanations of candidates; any explainer will do.
 //!
 //! What it finds is weaker than what a search by derivatives finds of the same explainer: a row here must not be compared with a
 //! row there.

@@ -6,14 +6,20 @@
 //! those whose predicted class is that of the image. An explainer without derivatives is refused: it belongs to
 //! `black-box-fragility`, and the numbers of the two must not be compared.
 //!
-//! Beside each measure stands its control, `random-sign-*`: as many candidates, each at plus or minus the radius in every element at
-//! random, chosen by the same objective. What the attack does beyond that is owed to its knowledge.
+//! Each measure has its control, `random-sign-*`: as many candidates, each at plus or minus the radius in every element at random,
+//! chosen by the same objective. What the attack does beyond that is owed to its knowledge.
 //!
-//! Each is a curve over the radii, and a number at the largest: `intersection`, the share of the k highest pixels that stayed among
-//! them, and beside it what a random map would have (`chance`, k over the number of pixels); `tolerant-intersection`, where the next pixel will do;
-//! `center-shift`, how far the center of mass of magnitudes went, in pixels; `spearman`, also over the pixels that are not 0 in both
-//! (`nonzero-spearman`), `kendall`, `ssim`, `cosine`. An image for which no candidate kept the class has no value at that radius; `survived` is the share that has.
-//! Means are over the images that have a value for every contender.
+//! Each is a curve over the radii, and a number at the largest; the table shows what the attack aims at. The first three are the
+//! published figure's panels:
+//! - `intersection`: the share of the k highest pixels that stayed among them; a random map has `chance`, k over the number of
+//!   pixels;
+//! - `spearman`: the rank correlation of the two maps;
+//! - `center-shift`: how far the center of mass of magnitudes went, in pixels;
+//! - `tolerant-intersection`: the intersection where the next pixel will do;
+//! - `nonzero-spearman`: over the pixels that are not 0 in both; `kendall`, `ssim`, `cosine`: as everywhere.
+//!
+//! An image for which no candidate kept the class has no value at that radius (`survived` is the share that has one), and then no
+//! contender's mean counts it: all are over the same images, whose number stands beside them.
 //!
 //! A row is flagged "attack not converged" where the second half of the candidates still changed the mean of what the attack aims
 //! at by its smallest effect or more: then more iterations would find more. None of the measures ranks.

@@ -18,7 +18,7 @@ const DOT: f64 = 1.1;
 const BAND_OPACITY: f64 = 0.16;
 const MARKERS_PER_CURVE: usize = 6;
 /// One for each named value, in turn.
-const REFERENCES: [Stroke; 2] = [
+pub const REFERENCES: [Stroke; 2] = [
     Stroke { colour: INK, width: 0.8, dash: Some((1.0, 2.0)) },
     Stroke { colour: INK, width: 0.8, dash: Some((6.0, 2.0)) },
 ];
@@ -31,9 +31,9 @@ pub struct Curve<'a> {
 
 /// A name with the line that it stands for, and a contender's marker.
 pub struct Name<'a> {
-    text: &'a str,
-    stroke: Stroke,
-    look: Option<Look>,
+    pub text: &'a str,
+    pub stroke: Stroke,
+    pub look: Option<Look>,
 }
 
 /// A figure of curves; those in `front` lie over those in `back`, and are named first.

@@ -10,6 +10,7 @@ mod gallery;
 mod heatmap;
 mod names;
 mod networks;
+mod pairs;
 mod palette;
 mod panels;
 mod pdf;
@@ -72,9 +73,9 @@ fn inference(group: &Group, measures: &[usize]) -> String {
 /// A note with what must stand beside the numbers of some measures of a group before it.
 fn warned<'a>(measures: impl IntoIterator<Item = &'a Measure>, note: &str) -> String {
     let mut sentences: Vec<&str> = Vec::new();
-    for warning in measures.into_iter().filter_map(|measure| measure.warning.as_deref()) {
-        if !sentences.contains(&warning) {
-            sentences.push(warning);
+    for sentence in measures.into_iter().flat_map(Measure::said) {
+        if !sentences.contains(&sentence) {
+            sentences.push(sentence);
         }
     }
     sentences.push(note);
@@ -130,8 +131,14 @@ pub fn draw(report: &Report, size: Size) -> Vec<Figure> {
             let svg = similarities::draw(group, &measures, &palette, size);
             add(dataset, model, &format!("{metric}.curves"), format!("{metric} on {dataset}, {model}"), svg);
         }
+        for shown in pairs::pairs(group) {
+            let (name, title) = if shown.further { ("further", " (further measures)") } else { ("curves", "") };
+            let title = format!("{}{title} on {dataset}, {model}", shown.metric);
+            let svg = pairs::draw(group, &shown, &palette, size);
+            add(dataset, model, &format!("{}.{name}", shown.metric), title, svg);
+        }
         for (index, measure) in group.measures.iter().enumerate() {
-            if group.is_curve(index) && !measure.variant && !measure.timing {
+            if group.is_curve(index) && !measure.variant && !measure.timing && !pairs::shows(group, index) {
                 let name = format!("{}.{}", measure.metric, measure.measure);
                 let svg = curves::draw(group, index, &palette, size);
                 add(dataset, model, &name, format!("{} on {dataset}, {model}", measure.name()), svg);

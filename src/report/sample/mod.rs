@@ -43,12 +43,15 @@ fn measure(family: Family, metric: &str, measure: &str, direction: Direction, un
         smallest_effect: 0.01,
         unit: unit.into(),
         headline: true,
+        further: false,
         variant: false,
         timing: false,
         derived: false,
         inference: "95 % intervals over new trainings (recipe)".into(),
         units: "networks".into(),
         warning: None,
+        together: None,
+        control_of: None,
         axis: String::new(),
         points: Vec::new(),
         reference_lines: Vec::new(),
@@ -203,6 +206,25 @@ pub fn layered() -> Group {
             points.iter_mut().zip([1.0, 2.0]).for_each(|(point, at)| point.at = at);
         }
     }
+    group
+}
+
+/// The area beside its control, which lacks two units for all contenders.
+pub fn attacked() -> Group {
+    let mut group = group();
+    let area = group.measures[0].clone();
+    let of = ControlOf { measure: "area", words: ["attack", "random signs"] };
+    group.measures.push(Measure { measure: "random-sign-area".into(), control_of: Some(of), ..area });
+    for contender in &mut group.contenders {
+        let mut cell = number(0.5, 0.4, 0.6);
+        if let Cell::Number { estimate, .. } = &mut cell {
+            estimate.invalid = if contender.label == "random" { 5 } else { 2 };
+        }
+        contender.cells.push(cell);
+    }
+    let together = Together { said: "of 9 images, 7 are there for every contender.".into(), left_out: 2 };
+    group.measures[0].together = Some(together.clone());
+    group.measures[4].together = Some(together);
     group
 }
 

@@ -57,9 +57,9 @@ pub fn general(tables: &[Table], marks: &Marks) -> Vec<String> {
 /// What is said of this table alone: warnings first, then its contenders.
 pub fn own(table: &Table) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for warning in table.columns.iter().filter_map(|column| column.warning.as_ref()) {
-        if !lines.contains(warning) {
-            lines.push(warning.clone());
+    for sentence in table.columns.iter().flat_map(|column| &column.said) {
+        if !lines.contains(sentence) {
+            lines.push(sentence.clone());
         }
     }
     let marked = |index: usize| table.rows.iter().any(|row| row.entries[index].unproven);

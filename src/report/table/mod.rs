@@ -25,13 +25,15 @@ pub struct Table {
 
 pub struct Column {
     pub metric: String,
-    /// With its unit, where it has one.
+    /// With its unit, where it has one; of a control, what it is the control of.
     pub measure: String,
+    /// Which of the two it is, where a measure stands with its control.
+    pub side: Option<&'static str>,
     pub direction: Direction,
     /// The best control, where there is one.
     control: Option<String>,
-    /// A sentence that must stand beside its numbers.
-    warning: Option<String>,
+    /// Sentences that must stand beside its numbers.
+    said: Vec<String>,
 }
 
 pub struct Row {
@@ -90,7 +92,7 @@ impl Table {
             let rows = self.rows.iter().map(|row| (&row.label, row.entries[index].invalid));
             let rows: Vec<String> =
                 rows.filter(|(_, count)| *count > 0).map(|(label, count)| format!("{label} {count}")).collect();
-            (!rows.is_empty()).then(|| format!("{} {} ({})", column.metric, column.measure, rows.join(", ")))
+            (!rows.is_empty()).then(|| format!("{} {} ({})", column.metric, column.measure_in_full(), rows.join(", ")))
         });
         let columns: Vec<String> = columns.collect();
         (!columns.is_empty()).then(|| format!("Undefined values, counted and left out: {}.", columns.join("; ")))
@@ -117,12 +119,14 @@ impl Table {
             let cells = || contenders.iter().map(|contender| &contender.cells[index]);
             let (factor, unit) = readable_unit(&measure.unit, cells().filter_map(&pick).map(|estimate| estimate.point));
             let separator = if unit.is_empty() { "" } else { ", " };
+            let (name, side) = side(group, measures, measure);
             columns.push(Column {
                 metric: measure.metric.clone(),
-                measure: format!("{}{separator}{unit}", measure.measure),
+                measure: format!("{name}{separator}{unit}"),
+                side,
                 direction: measure.direction,
                 control: group.best(index, Role::Control).map(|(label, _)| label.to_string()),
-                warning: measure.warning.clone(),
+                said: measure.said().map(String::from).collect(),
             });
             for (row, cell) in rows.iter_mut().zip(cells()) {
                 row.entries.push(match pick(cell) {
@@ -144,15 +148,30 @@ impl Table {
         Some(Self { names: "explainer", columns, rows, missing })
     }
 
-    /// Marks the best explainers of a column and those not shown to beat its best control.
+    /// Marks the best explainers of a column and those not shown to beat its best control; counts what is undefined for one
+    /// contender, and not what is left out for all.
     fn mark(&mut self, group: &Group, column: usize, measure: usize) {
+        let together = group.measures[measure].together.as_ref().map_or(0, |together| together.left_out);
         for (row, contender) in self.rows.iter_mut().zip(&group.contenders) {
             let cell = &contender.cells[measure];
             let entry = &mut row.entries[column];
+            entry.invalid = entry.invalid.saturating_sub(together);
             entry.best = cell.among_best();
             entry.unproven = matches!(cell, Cell::Number { beats_control: Some(false), .. });
         }
     }
+}
+
+/// What a measure is called beside its control, or as one, where both stand among `measures`.
+fn side<'a>(group: &'a Group, measures: &[usize], measure: &'a Measure) -> (&'a str, Option<&'static str>) {
+    let others = || measures.iter().map(|index| &group.measures[*index]).filter(|other| other.metric == measure.metric);
+    if let Some(of) = measure.control_of
+        && others().any(|other| other.measure == of.measure)
+    {
+        return (of.measure, Some(of.words[1]));
+    }
+    let controls = others().filter_map(|other| other.control_of);
+    (&measure.measure, controls.filter(|of| of.measure == measure.measure).map(|of| of.words[0]).next())
 }
 
 /// The measures of numbers that `shown` picks.
@@ -183,15 +202,30 @@ impl Entry {
 impl Column {
     /// Without a control to beat.
     pub fn plain(metric: &str, measure: &str, direction: Direction) -> Self {
-        Self { metric: metric.into(), measure: measure.into(), direction, control: None, warning: None }
+        Self { metric: metric.into(), measure: measure.into(), side: None, direction, control: None, said: Vec::new() }
     }
 
     /// "area, ms ↓": what stands under the metric's name.
     pub fn measure_with_arrow(&self) -> String {
+        self.with_arrow(&self.measure)
+    }
+
+    /// The measure where there is one line for all of it: "intersection, random signs".
+    pub fn measure_in_full(&self) -> String {
+        let side = self.side.map_or_else(String::new, |side| format!(", {side}"));
+        format!("{}{side}", self.measure)
+    }
+
+    /// Whether it is the control of another one.
+    pub fn follows(&self, other: &Self) -> bool {
+        (&self.metric, &self.measure) == (&other.metric, &other.measure) && self.side.is_some()
+    }
+
+    pub fn with_arrow(&self, words: &str) -> String {
         match self.direction {
-            Direction::Lower => format!("{} ↓", self.measure),
-            Direction::Higher => format!("{} ↑", self.measure),
-            Direction::None => self.measure.clone(),
+            Direction::Lower => format!("{words} ↓"),
+            Direction::Higher => format!("{words} ↑"),
+            Direction::None => words.to_string(),
         }
     }
 }
@@ -203,7 +237,7 @@ fn scaled(estimate: &Estimate, factor: f64) -> Estimate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample::{estimate, group};
+    use crate::report::sample::{self, estimate, group};
 
     fn points(table: &Table, column: usize) -> Vec<(&str, bool, bool)> {
         let entries = table.rows.iter().map(|row| &row.entries[column]);
@@ -258,6 +292,25 @@ mod tests {
         assert_eq!(table.columns.len(), 1);
         assert_eq!(table.rows.iter().map(|row| &*row.label).collect::<Vec<_>>(), ["gradient", "smoothgrad"]);
         assert_eq!(table.rows[0].entries[0].point, "-0.0080");
+    }
+
+    #[test]
+    fn a_measure_and_its_control_share_a_name() {
+        let group = sample::attacked();
+        let table = removal(&group);
+        let names: Vec<String> = table.columns.iter().map(Column::measure_in_full).collect();
+        assert_eq!(names, ["area, attack", "area, random signs"]);
+        let alone = Table::of(&group, Family::Removal, |measure| measure.control_of.is_some()).unwrap();
+        assert_eq!(alone.columns[0].measure_in_full(), "random-sign-area");
+    }
+
+    #[test]
+    fn what_is_left_out_for_all_is_said_once() {
+        let table = removal(&sample::attacked());
+        let invalid: Vec<usize> = table.rows.iter().map(|row| row.entries[1].invalid).collect();
+        assert_eq!(invalid, [0, 0, 3, 0], "beyond the two");
+        assert_eq!(legend::own(&table)[0], "of 9 images, 7 are there for every contender.");
+        assert_eq!(legend::own(&table).iter().filter(|line| line.contains("9 images")).count(), 1);
     }
 
     #[test]
