@@ -1,7 +1,7 @@
 //! What the marks of a table mean, in sentences; a mark that does not occur is not explained.
 
 use super::digits::UNDEFINED_INTERVAL;
-use super::{DAGGER, Entry, LEAK, MISSING, Table};
+use super::{DAGGER, Entry, LEAK, MISSING, Place, Table};
 use crate::report::{Direction, Role};
 
 /// What makes two explainers inseparable.
@@ -72,8 +72,25 @@ pub fn own(table: &Table) -> Vec<String> {
         let controls = controls.join(", ");
         lines.push(format!("{DAGGER}: not shown to beat the best control, by the paired difference ({controls})."));
     }
-    lines.extend(table.missing.iter().map(|(why, places)| format!("{MISSING}: {why}: {}.", places.join(", "))));
+    lines.extend(table.missing.iter().map(|(why, places)| format!("{MISSING}: {why}: {}.", absent(table, places))));
     lines
+}
+
+/// "occlusion, lrp (white); random (black area)": the metric alone where nothing of it is there.
+fn absent(table: &Table, places: &[Place]) -> String {
+    let mut absent: Vec<(String, Vec<&str>)> = Vec::new();
+    for [row, metric, measure] in places {
+        let columns = table.columns.iter().filter(|column| column.metric == *metric).count();
+        let lacks = places.iter().filter(|place| place[0] == *row && place[1] == *metric).count();
+        let what = if lacks > 1 && lacks == columns { metric.clone() } else { format!("{metric} {measure}") };
+        match absent.iter_mut().find(|(held, _)| *held == what) {
+            Some((_, rows)) if rows.contains(&row.as_str()) => {}
+            Some((_, rows)) => rows.push(row),
+            None => absent.push((what, vec![row])),
+        }
+    }
+    let absent: Vec<String> = absent.iter().map(|(what, rows)| format!("{} ({what})", rows.join(", "))).collect();
+    absent.join("; ")
 }
 
 #[cfg(test)]
@@ -83,6 +100,21 @@ mod tests {
     use crate::report::{Family, Group};
 
     const MARKS: Marks = Marks { best: "Bold", controls: "Italics" };
+
+    #[test]
+    fn who_lacks_all_of_a_metric_lacks_the_metric() {
+        let mut group = group();
+        group.measures[1].axis.clear();
+        for contender in &mut group.contenders {
+            contender.cells[1] = crate::report::Cell::Missing("not asked for".into());
+        }
+        let said = |group: &Group| own(&Table::of(group, Family::Removal, |_| true).unwrap()).pop().unwrap();
+        assert_eq!(said(&group), "-: not asked for: gradient, smoothgrad, random, input (deletion curve).");
+        for contender in &mut group.contenders[1..3] {
+            contender.cells[0] = contender.cells[1].clone();
+        }
+        assert_eq!(said(&group), "-: not asked for: smoothgrad, random (deletion); gradient, input (deletion curve).");
+    }
 
     #[test]
     fn what_occurs_is_explained_and_nothing_else() {

@@ -20,8 +20,11 @@ pub struct Table {
     pub columns: Vec<Column>,
     pub rows: Vec<Row>,
     /// Why entries are missing: each reason with the places it applies to.
-    missing: Vec<(String, Vec<String>)>,
+    missing: Vec<(String, Vec<Place>)>,
 }
+
+/// A row, its metric and measure.
+type Place = [String; 3];
 
 pub struct Column {
     pub metric: String,
@@ -113,7 +116,7 @@ impl Table {
             .map(|contender| Row { label: contender.label.clone(), role: contender.role, entries: Vec::new() })
             .collect();
         let mut columns = Vec::new();
-        let mut missing: Vec<(String, Vec<String>)> = Vec::new();
+        let mut missing: Vec<(String, Vec<Place>)> = Vec::new();
         for &index in measures {
             let measure = &group.measures[index];
             let cells = || contenders.iter().map(|contender| &contender.cells[index]);
@@ -137,7 +140,7 @@ impl Table {
                     None => Entry::missing(),
                 });
                 if let Cell::Missing(why) = cell {
-                    let place = format!("{} ({})", row.label, measure.name());
+                    let place = [&row.label, &measure.metric, &measure.measure].map(String::from);
                     match missing.iter_mut().find(|(reason, _)| reason == why) {
                         Some((_, places)) => places.push(place),
                         None => missing.push((why.clone(), vec![place])),
