@@ -121,7 +121,7 @@ impl Bench {
             map: self.contender.map,
             cost: Default::default(),
             others: Vec::new(),
-            beside: Beside { draws: vec![0], read: Some(&read) },
+            beside: Beside { draws: vec![0], read: Some(&read), moved: None },
         };
         let _ = black_box(metric().score(&given).expect("scores"));
     }
