@@ -20,7 +20,7 @@ impl Ranks {
             Device::Cpu => Self::by_row(&rows),
             _ => {
                 let middle = (rows.size2()?.1 - 1) as f64 / 2.0;
-                let centered = |rows: &Tensor| Ok::<_, tch::TchError>(sorted_ranks(rows)?.f_sub_scalar(middle)?);
+                let centered = |rows: &Tensor| sorted_ranks(rows)?.f_sub_scalar(middle);
                 Ok(Self { signed: centered(&rows)?, absolute: centered(&rows.f_abs()?)? })
             }
         }
