@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::support::Bench;
 
+mod fragility;
 mod randomization;
 mod retraining;
 
