@@ -42,12 +42,13 @@ impl Ball<'_> {
     /// From `here`, a step of `share` of the radius along a gradient, then back into the ball: by its signs, or along its
     /// direction for L2.
     pub fn step(&self, here: &Tensor, gradient: &Tensor, share: f64) -> Result<Tensor> {
+        // An undefined element has no say, and the others go on.
+        let gradient = gradient.f_nan_to_num(0.0, 0.0, 0.0)?;
         let direction = match self.norm {
             Norm::Linf => gradient.f_sign()?,
-            Norm::L2 => gradient.f_div(&length(gradient)?)?,
+            // Without a direction nothing moves.
+            Norm::L2 => gradient.f_div(&length(&gradient)?)?.f_nan_to_num(0.0, 0.0, 0.0)?,
         };
-        // Without a direction nothing moves.
-        let direction = direction.f_nan_to_num(0.0, 0.0, 0.0)?;
         self.project(&here.f_add(&direction.f_mul(&self.radius.f_mul_scalar(share)?)?)?)
     }
 
@@ -94,6 +95,19 @@ mod tests {
     use tch::Device;
 
     use super::*;
+
+    /// An undefined element stays where it is; the step of the others has the whole length.
+    #[test]
+    fn an_undefined_element_stops_none_of_the_others() {
+        let x = Tensor::from_slice(&[0.5, 0.5, 0.5]).view([1, 1, 1, 3]);
+        let radius = Tensor::from_slice(&[0.25]).view([1, 1, 1, 1]);
+        let gradient = Tensor::from_slice(&[f64::NAN, 3.0, -4.0]).view([1, 1, 1, 3]);
+        for (norm, expected) in [(Norm::L2, [0.5, 0.65, 0.3]), (Norm::Linf, [0.5, 0.75, 0.25])] {
+            let there = Ball { norm, x: &x, radius: &radius }.step(&x, &gradient, 1.0).unwrap();
+            let there = Vec::<f64>::try_from(there.flatten(0, -1)).unwrap();
+            assert!(there.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{there:?}");
+        }
+    }
 
     proptest! {
         /// Whatever a search does, what comes out is an image in the ball.

@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 
 use super::ball::{self, Ball};
 use super::{Objective, Original, Settings};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::noise::Noise;
 
 /// How candidates are found.
@@ -48,9 +48,9 @@ pub struct Subject<'a> {
 pub struct Found {
     /// The best candidates [B, C, H, W]: the images themselves where none was better, or none was admitted.
     pub x: Tensor,
-    /// Their maps [B, H, W].
+    /// Their maps [B, H, W]; NaN where the objective was undefined throughout.
     pub maps: Tensor,
-    /// The maps of the best of the first half of the candidates.
+    /// The maps of the best of the first half of the candidates; of one candidate that half is none.
     pub half: Tensor,
     /// Whether any candidate was admitted, bool [B].
     pub admitted: Tensor,
@@ -76,7 +76,7 @@ pub fn search(method: Method, settings: &Settings, subject: &Subject, victim: &d
         admitted: Tensor::f_zeros([x.size()[0]], (Kind::Bool, x.device()))?,
     };
     let total = settings.candidates();
-    let mut half = None;
+    let mut half = original.maps.shallow_clone();
     let mut here = x.shallow_clone();
     for candidate in 0..total {
         let (restart, iteration) = (candidate / settings.iterations, candidate % settings.iterations);
@@ -95,14 +95,20 @@ pub fn search(method: Method, settings: &Settings, subject: &Subject, victim: &d
                 ball.step(&here, &gradient(&worth, &here, victim)?, settings.step)?
             }
         };
-        best.meet(&here, &worth, victim)?;
-        if candidate + 1 == total.div_ceil(2) {
-            half = Some(best.maps.shallow_clone());
+        if candidate == total / 2 {
+            half = best.maps.shallow_clone();
         }
+        best.meet(&here, &worth, victim)?;
     }
-    let Best { x, maps, admitted, .. } = best;
-    let half = half.ok_or_else(|| Error::new("a search without candidates"))?;
-    Ok(Found { x, maps, half, admitted })
+    let Best { x, maps, objective, admitted } = best;
+    // What had nothing to aim at is not to look like what cannot be moved.
+    let aimless = objective.f_isfinite()?.f_logical_not()?.f_view([-1, 1, 1])?;
+    Ok(Found {
+        x,
+        maps: maps.f_masked_fill(&aimless, f64::NAN)?,
+        half: half.f_masked_fill(&aimless, f64::NAN)?,
+        admitted,
+    })
 }
 
 impl Best {

@@ -32,7 +32,8 @@ fn sobel(x: &Tensor) -> Result<Tensor> {
     let kernels = kernels.to_kind(x.kind()).to_device(x.device());
     let none: Option<Tensor> = None;
     let both = planes.f_conv2d(&kernels, none.as_ref(), [1, 1], [0, 0], [1, 1], 1)?;
-    let magnitude = both.f_square()?.f_sum_dim_intlist(1, true, x.kind())?.f_sqrt()?;
+    // The norm's derivative at 0 is taken as 0; that of a square root is infinite.
+    let magnitude = both.f_norm_scalaropt_dim(2.0, [1].as_slice(), true)?;
     let channels = magnitude.f_view([size[0], size[1], size[2], size[3]])?;
     Ok(channels.f_mean_dim([1].as_slice(), true, x.kind())?)
 }
@@ -47,5 +48,13 @@ mod tests {
         let x = Tensor::from_slice(&[0.0, 0.0, 1.0, 1.0]).repeat([4, 1]).view([1, 1, 4, 4]);
         let map = sobel(&x).unwrap();
         assert_eq!(Vec::<f64>::try_from(map.get(0).get(0).get(1)).unwrap(), [0.0, 4.0, 4.0, 0.0]);
+    }
+
+    #[test]
+    fn flat_places_have_a_derivative() {
+        let x = Tensor::from_slice(&[0.0, 0.0, 0.0, 1.0]).repeat([4, 1]).view([1, 1, 4, 4]).set_requires_grad(true);
+        let total = sobel(&x).unwrap().sum(tch::Kind::Double);
+        let slope = Tensor::run_backward(&[total], &[&x], false, false).remove(0);
+        assert!(bool::try_from(slope.isfinite().all()).unwrap());
     }
 }

@@ -19,7 +19,7 @@ pub const ENTRY: Entry<dyn Explainer> = Entry {
     summary: "the input times the gradient",
     reference: "Shrikumar et al. 2016",
     revision: 1,
-    source: include_str!("input_x_gradient.rs"),
+    source: concat!(include_str!("input_x_gradient.rs"), include_str!("gradient.rs")),
     read: |_| Some(Arc::new(InputXGradient)),
 };
 

@@ -35,7 +35,7 @@ pub const ENTRY: Entry<dyn Explainer> = Entry {
     summary: "the gradient averaged on the way from a reference, times the way",
     reference: "Sundararajan et al. 2017",
     revision: 1,
-    source: include_str!("integrated_gradients.rs"),
+    source: concat!(include_str!("integrated_gradients.rs"), include_str!("gradient.rs")),
     read: |section| {
         let steps = read_steps(section);
         let rules = &[("midpoint", Rule::Midpoint), ("gauss-legendre", Rule::GaussLegendre)];

@@ -57,6 +57,9 @@ pub struct Measure {
     pub control_of: Option<ControlOf>,
     /// The measure of the same metric whose interval's half-width it is: then it has no values of its own.
     pub half_width_of: Option<&'static str>,
+    /// The curve of the same metric whose values it holds as they were with half of the search done: it stands in no table, and
+    /// where the two are apart the row is flagged.
+    pub halfway_of: Option<&'static str>,
     /// What is claimed of another measure of the same metric: then it is that one's quantile, and has no values of its own.
     pub bar: Option<Bar>,
 }
@@ -77,6 +80,7 @@ impl Measure {
             among: None,
             control_of: None,
             half_width_of: None,
+            halfway_of: None,
             bar: None,
         }
     }
@@ -118,6 +122,12 @@ impl Measure {
     /// show. The report fills it in; scores hold no values of it.
     pub const fn half_width_of(self, name: &'static str) -> Self {
         Self { half_width_of: Some(name), ..self }
+    }
+
+    /// What another measure's values were when half of the search was done. Whether they went on to change by its smallest effect
+    /// the report says in a flag.
+    pub const fn halfway_of(self, name: &'static str) -> Self {
+        Self { halfway_of: Some(name), ..self }
     }
 
     /// A quantile over the units of another measure of the same metric, with a verdict on it. The report fills it in; scores

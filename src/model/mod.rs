@@ -134,6 +134,16 @@ impl Model {
         self.passes.get()
     }
 
+    /// Takes over the passes of another network that was made for this one's sake, such as its smooth copy.
+    pub fn also_count(&self, others: Passes) {
+        let Passes { forward, backward, peak_bytes } = self.passes.get();
+        self.passes.set(Passes {
+            forward: forward + others.forward,
+            backward: backward + others.backward,
+            peak_bytes: peak_bytes.max(others.peak_bytes),
+        });
+    }
+
     /// Bytes of all layers' outputs for one example: what a forward pass on the tape keeps, more or less.
     pub fn activation_bytes(&self) -> u64 {
         self.activation_bytes

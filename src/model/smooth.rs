@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::ops::aten::Aten;
-use super::{Model, Op};
+use super::ops::aten::{Aten, Binary, Unary};
+use super::{Graph, Model, Op};
 use crate::error::Result;
 
 impl Model {
     /// The same network with the kinks of ReLUs, leaky ReLUs and clamps rounded by softplus, log(1 + exp(`beta` x)) / `beta`: the
     /// larger `beta`, the closer to the network, and the narrower the places that have a second derivative. Other operations,
-    /// maximum pools among them, are as they are.
+    /// maximum pools among them, are as they are; see [`Graph::unrounded`].
     pub fn smoothed(&self, beta: f64) -> Result<Self> {
         let mut graph = (*self.graph).clone();
         for node in &mut graph.nodes {
@@ -24,6 +24,19 @@ impl Model {
     }
 }
 
+impl Graph {
+    /// The first operation, if any, that takes the place of a ReLU and that [`Model::smoothed`] leaves as it is: flat twice over
+    /// but for a kink. (A maximum pool has the derivatives of what it lets through, a hard sigmoid those of what it is a factor
+    /// of.)
+    pub fn unrounded(&self) -> Option<&'static str> {
+        let kinked = |op: &Op| {
+            use {Binary::*, Unary::Abs};
+            matches!(op, Op::Aten(Aten::Prelu | Aten::Unary(Abs) | Aten::Binary(Maximum | Minimum)))
+        };
+        self.nodes.iter().find(|node| kinked(&node.op)).map(|node| node.op.name())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tch::{Device, Kind, Tensor};
@@ -32,6 +45,23 @@ mod tests {
     use crate::config::Section;
     use crate::model::{Score, layers};
     use crate::noise::Noise;
+
+    #[test]
+    fn kinks_that_stay_are_named() {
+        let text = "layers = [{ linear = { out = 1 } }, 'relu', { linear = { out = 1, bias = false } }]";
+        let mut graph = layers::read(&Section::parse("model", text).unwrap(), &[1], None).unwrap();
+        assert_eq!(graph.unrounded(), None);
+        let relu = graph.nodes.iter().position(|node| node.op == Op::Relu).unwrap();
+        for (op, name) in [
+            (Aten::Prelu, "prelu"),
+            (Aten::Unary(Unary::Abs), "abs"),
+            (Aten::Binary(Binary::Maximum), "maximum"),
+            (Aten::Binary(Binary::Minimum), "minimum"),
+        ] {
+            graph.nodes[relu].op = Op::Aten(op);
+            assert_eq!(graph.unrounded(), Some(name));
+        }
+    }
 
     /// y = relu(2 x - 1) relu-summed by hand: the smooth copy gives softplus instead, comes close with a large beta, and its
     /// gradient has a derivative, 4 beta s (1 - s) with s = 1 / (1 + exp(-beta (2 x - 1))), where the network's has none.

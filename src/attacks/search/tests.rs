@@ -164,3 +164,36 @@ fn a_batch_is_attacked_as_its_images_are() {
         assert_eq!(together.x.narrow(0, 0, 1), alone.x, "{method:?}");
     }
 }
+
+/// Without evidence a targeted attack aims at nothing, which must not look like a map that nothing moves. The other row is as it
+/// is alone.
+#[test]
+fn what_has_nothing_to_aim_at_has_no_map() {
+    let victim = Gradients { model: bent(), most: 1.0 };
+    let x = Tensor::cat(&[pixels(0.5, 0.5), pixels(0.4, 0.5)], 0);
+    let evidence = Tensor::from_slice(&[false, true, false, false]).view([2, 1, 2]);
+    let radius = Tensor::full([2, 1, 1, 1], 0.25, OPTIONS);
+    let original = Original { maps: victim.maps(&x).unwrap(), evidence: Some(evidence) };
+    let subject = Subject { x: &x, radius: &radius, original: &original, ids: &[0, 1], noise: Noise::new(5) };
+    for method in METHODS {
+        let found = search(method, &settings("attack = 'targeted'\niterations = 20"), &subject, &victim).unwrap();
+        for maps in [found.maps, found.half] {
+            assert_eq!(Vec::<bool>::try_from(maps.isnan().flatten(0, -1)).unwrap(), [false, false, true, true]);
+        }
+        assert!((found.x.get(1) - x.get(1)).abs().max().double_value(&[]) == 0.0);
+        assert!((found.x.get(0) - pixels(0.25, 0.75)).abs().max().double_value(&[]) < 1e-12, "{method:?}");
+    }
+}
+
+/// Half of one candidate is none: what it changed is then seen to be unsettled.
+#[test]
+fn the_first_half_of_the_candidates_is_kept() {
+    let victim = Gradients { model: bent(), most: 1.0 };
+    let x = pixels(0.5, 0.5);
+    let (one, maps) = run(Method::Gradient, "iterations = 1", &victim, &x, 0.25);
+    assert_eq!(one.half, maps);
+    let (two, _) = run(Method::Gradient, "iterations = 2", &victim, &x, 0.25);
+    assert_eq!(two.half, one.maps);
+    let (again, _) = run(Method::Gradient, "iterations = 1\nrestarts = 2", &victim, &x, 0.25);
+    assert_eq!(again.half, one.maps);
+}

@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use crate::attacks::{Method, Perturbation, Settings, center, too_many};
 use crate::config::Section;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::metrics::{Among, ControlOf, Direction, Family, Given, Line, Measure, Metric, ScoredUnit, Scores, Values};
 use crate::model::Graph;
 use crate::model::exported::EXPORT;
@@ -58,6 +58,8 @@ const SHIFT: usize = 2;
 /// The first of them are the published figure's panels.
 const PUBLISHED: usize = 3;
 
+/// What the attack aims at, of the best of the first half of its candidates.
+const HALFWAY: &str = "halfway";
 const CHANCE: &str = "chance";
 const CHANCE_LINE: &[Line] = &[Line::ChanceMeasure(CHANCE)];
 const SURVIVED: [&str; 2] = ["survived", "random-sign-survived"];
@@ -104,7 +106,15 @@ impl Attacked {
         let settings = Settings::read(section, method == Method::Gradient);
         let k = section.optional_if("k", |k| *k >= 1, "a number of pixels, from 1");
         let settings = settings?;
-        let k = k.or_else(|| settings.attack.method.k());
+        let aimed = settings.attack.method.k();
+        if let (Some(k), None, "top-k") = (k, aimed, settings.attack.entry) {
+            // Silently it would take relevance from other pixels than those that are counted.
+            let message = "the attack has no `k` of its own, and would aim at a tenth of the pixels".to_string();
+            let help =
+                format!("give it one, which the metric then goes by too: `attack = {{ use = \"top-k\", k = {k} }}`");
+            section.mistake("k", message, None, Some(help));
+        }
+        let k = k.or(aimed);
         Some(Self { method, settings, k })
     }
 
@@ -113,19 +123,14 @@ impl Attacked {
         if self.settings.attack.entry == "mass-center" { SHIFT } else { INTERSECTION }
     }
 
-    /// Whether the second half of a search still changed the mean of what it aims at, at any radius.
-    fn unsettled(&self, own: &Side, maps: &Tensor, half: &Tensor, valid: &Tensor) -> Result<bool> {
-        let aim = &MEASURED[self.aim()];
-        for radius in 0..maps.size()[1] {
-            let of = |maps: &Tensor| aim.of(own, &Side::new(maps.f_select(1, radius)?), self.k);
-            let change = of(maps)?.f_sub(&of(half)?)?;
-            let counted = valid.f_select(1, radius)?.f_logical_and(&change.f_isfinite()?)?;
-            let mean = change.f_masked_select(&counted)?.f_mean(Kind::Double)?;
-            if mean.f_abs()?.f_double_value(&[])? >= aim.smallest_effect {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    /// What `measured` says of the moved maps [B, n, H, W], [B, n]; NaN where no candidate was admitted, and where the attack had
+    /// nothing to aim at.
+    fn curve(&self, measured: &Measured, own: &Side, maps: &Tensor, admitted: &Tensor) -> Result<Tensor> {
+        let counts = maps.f_isfinite()?.f_all_dims([2, 3].as_slice(), false)?.f_logical_and(admitted)?;
+        let at = |radius: i64| measured.of(own, &Side::new(maps.f_select(1, radius)?), self.k);
+        let values = (0..maps.size()[1]).map(at).collect::<Result<Vec<_>>>()?;
+        let values = Tensor::f_stack(&values, 1)?.f_to_kind(Kind::Double)?;
+        Ok(values.f_masked_fill(&counts.f_logical_not()?, f64::NAN)?)
     }
 }
 
@@ -143,6 +148,9 @@ impl Metric for Attacked {
         measures.push(Measure::new(CHANCE, Direction::None, 0.0).minor());
         let [survived, control] = SURVIVED.map(|name| Measure::new(name, Direction::None, 0.01).along(AXIS).minor());
         measures.extend([survived, control.control_of(control_of(SURVIVED[0]))]);
+        let aim = &MEASURED[self.aim()];
+        let halfway = Measure::new(HALFWAY, Direction::None, aim.smallest_effect).in_unit(aim.unit).along(AXIS).minor();
+        measures.push(halfway.among(KEPT).halfway_of(aim.names[1]));
         measures
     }
 
@@ -177,6 +185,12 @@ impl Metric for Attacked {
             );
             return Some(Unfit { key: "use", message: message.to_string(), expected: None, help: Some(help) });
         }
+        if let (Method::Gradient, Some(name)) = (self.method, graph.unrounded()) {
+            let message = format!("the network has `{name}`, whose kink no smooth copy rounds");
+            let help = "narrow the metric with `models = [..]`, or search without derivatives by `black-box-fragility`"
+                .to_string();
+            return Some(Unfit { key: "use", message, expected: None, help: Some(help) });
+        }
         let &[.., height, width] = graph.input.as_slice() else { return None };
         let unfit = |key, message| Some(Unfit { key, message, expected: None, help: None });
         if let Some(message) = self.settings.attack.method.misfit(height, width) {
@@ -191,28 +205,19 @@ impl Metric for Attacked {
         let size = own.maps().size();
         let radii = &self.settings.radii;
         let mut columns: Vec<Values> = Vec::new();
-        let mut flags = Vec::new();
         let ends = [given.beside.moved(Perturbed::Attacked)?, given.beside.moved(Perturbed::Random)?];
         let mut curves = Vec::new();
-        for (which, moved) in ends.iter().enumerate() {
-            let side = |radius: i64| Ok(Side::new(moved.maps.f_select(1, radius)?));
-            let sides = (0..radii.len() as i64).map(side).collect::<Result<Vec<_>>>()?;
+        for moved in &ends {
             for measured in &MEASURED {
-                let of = |(radius, side): (usize, &Side)| -> Result<Tensor> {
-                    let values = measured.of(&own, side, self.k)?;
-                    let out = moved.admitted.f_select(1, radius as i64)?.f_logical_not()?;
-                    Ok(values.f_masked_fill(&out, f64::NAN)?)
-                };
-                let all = sides.iter().enumerate().map(of).collect::<Result<Vec<_>>>()?;
-                let all = Tensor::f_stack(&all, 1)?.f_to_kind(Kind::Double)?;
+                let all = self.curve(measured, &own, &moved.maps, &moved.admitted)?;
                 let largest = Vec::<f64>::try_from(all.f_select(1, -1)?.f_contiguous()?)?;
                 let curve = Vec::<f64>::try_from(all.f_flatten(0, -1)?)?;
-                curves.push((which, largest, curve));
+                curves.push((largest, curve));
             }
         }
         let (attacks, controls) = curves.split_at(MEASURED.len());
         for (measured, (attack, control)) in MEASURED.iter().zip(attacks.iter().zip(controls)) {
-            for (place, (_, largest, curve)) in [(0, attack), (2, control)] {
+            for (place, (largest, curve)) in [(0, attack), (2, control)] {
                 columns.push(Values { measure: measured.names[place], at: vec![0.0], values: largest.clone() });
                 let curve = Values { measure: measured.names[place + 1], at: radii.clone(), values: curve.clone() };
                 columns.push(curve);
@@ -226,11 +231,10 @@ impl Metric for Attacked {
             columns.push(Values { measure: name, at: radii.clone(), values });
         }
         let [attacked, _] = &ends;
-        if let Some(half) = &attacked.half
-            && self.unsettled(&own, &attacked.maps, half, &attacked.admitted)?
-        {
-            flags.push(("attack not converged", given.scene.len()));
-        }
-        Ok(Scores { unit: ScoredUnit::Example, ids: given.scene.ids.clone(), measures: columns, flags })
+        let half = attacked.half.as_ref().ok_or_else(|| Error::new("a search without a half"))?;
+        let halfway = self.curve(&MEASURED[self.aim()], &own, half, &attacked.admitted)?;
+        let values = Vec::<f64>::try_from(halfway.f_flatten(0, -1)?)?;
+        columns.push(Values { measure: HALFWAY, at: radii.clone(), values });
+        Ok(Scores { unit: ScoredUnit::Example, ids: given.scene.ids.clone(), measures: columns, flags: Vec::new() })
     }
 }

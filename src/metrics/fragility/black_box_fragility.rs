@@ -31,6 +31,7 @@ pub const ENTRY: Entry<dyn Metric> = Entry {
     source: concat!(
         include_str!("black_box_fragility.rs"),
         include_str!("attacked.rs"),
+        include_str!("../../attacks/mass_center.rs"),
         crate::similarities::sources!()
     ),
     read: |section| Some(Arc::new(Attacked::read(section, Method::Square)?)),

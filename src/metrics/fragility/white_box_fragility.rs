@@ -19,14 +19,15 @@
 //! - `nonzero-spearman`: over the pixels that are not 0 in both; `kendall`, `ssim`, `cosine`: as everywhere.
 //!
 //! An image for which no candidate kept the class has no value at that radius (`survived` is the share that has one), and then no
-//! contender's mean counts it: all are over the same images, whose number stands beside them.
+//! contender's mean counts it: all are over the same images, whose number stands beside them. A row has no value of its own where
+//! the attack had nothing to aim at: an image without evidence, a map of zeros.
 //!
 //! A row is flagged "attack not converged" where the second half of the candidates still changed the mean of what the attack aims
-//! at by its smallest effect or more: then more iterations would find more. None of the measures ranks.
+//! at by its smallest effect or more, or where that cannot be told: then more iterations would find more. None of the measures ranks.
 //!
 //! # Parameters
 //! - `attack` ("top-k"): one of the attacks, with its parameters: { use = "top-k", k = 100 }.
-//! - `k` (that of the attack, else a tenth of the pixels): for the intersections.
+//! - `k` (that of the attack, else a tenth of the pixels): for the intersections. A top-k attack states it itself.
 //! - `radii` ([1, 2, 4, 8]): of the ball, in 1/255 of the range of pixels.
 //! - `norm` ("linf"): "linf", no element moves farther; or "l2", the Euclidean length.
 //! - `iterations` (100), `restarts` (1): candidates of each start, and starts.
@@ -56,6 +57,7 @@ pub const ENTRY: Entry<dyn Metric> = Entry {
     source: concat!(
         include_str!("white_box_fragility.rs"),
         include_str!("attacked.rs"),
+        include_str!("../../attacks/mass_center.rs"),
         crate::similarities::sources!()
     ),
     read: |section| Some(Arc::new(Attacked::read(section, Method::Gradient)?)),

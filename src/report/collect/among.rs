@@ -107,7 +107,8 @@ fn left_out(among: &Among, points: usize, networks: &[Vec<&Content>]) -> (usize,
     (all, missing)
 }
 
-/// Such as "of 24 images, 24 at 4, 22 at 8 (radius) kept their class for every contender; means are over these."
+/// Such as "of 24 images, 24 at 4, 22 at 8 (radius) kept their class for every contender; means are over those of them that have
+/// a value."
 fn sentence(among: &Among, axis: &str, points: &[f64], networks: usize, (all, left_out): (usize, &[usize])) -> String {
     let [units, did] = among.words;
     let of = if networks > 1 { format!(" of {networks} networks") } else { String::new() };
@@ -116,7 +117,9 @@ fn sentence(among: &Among, axis: &str, points: &[f64], networks: usize, (all, le
     }
     let counts = points.iter().zip(left_out).map(|(point, left_out)| format!("{} at {point}", all - left_out));
     let counts = counts.collect::<Vec<_>>().join(", ");
-    format!("of {all} {units}{of}, {counts} ({axis}) {did} for every contender; means are over these.")
+    format!(
+        "of {all} {units}{of}, {counts} ({axis}) {did} for every contender; means are over those of them that have a value."
+    )
 }
 
 fn ids(content: &Content) -> Option<&[i64]> {
@@ -178,7 +181,7 @@ mod tests {
             let (all, left_out) = left_out(&AMONG, 2, &networks);
             sentence(&AMONG, "radius", &[1.0, 2.5], networks.len(), (all, &left_out))
         };
-        let end = "(radius) kept their class for every contender; means are over these.";
+        let end = "(radius) kept their class for every contender; means are over those of them that have a value.";
         assert_eq!(said(&[&first]), format!("of 2 images, 2 at 1, 1 at 2.5 {end}"));
         assert_eq!(
             said(&[&second[..0], &first[1..]]),

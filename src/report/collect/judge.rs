@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::scores::sample;
+use super::scores::{points_of, sample};
 use crate::metrics::{Bar, Bound, Measure};
 use crate::stats::{Estimate, Inference, Population, Sample, Tail, mean};
 use crate::store::{Array, Content, Data};
@@ -34,6 +34,18 @@ pub fn quantile(inference: &Inference, contents: &[Content], bar: &Bar) -> Estim
         Bound::AtMost(_) => (1.0 - bar.quantile, Tail::Upper),
     };
     inference.quantile(&sample(contents, bar.of, 0), share, tail)
+}
+
+/// Whether the second half of a search still changed the mean of a measure by its smallest effect at any point, or nobody can tell:
+/// asked of the measure of the first half.
+pub fn unsettled(contents: &[Content], halfway: &Measure) -> bool {
+    let Some(whole) = halfway.halfway_of else { return false };
+    let mean_of = |name, point| mean(&sample(contents, name, point).network_means());
+    (0..points_of(contents, whole).len()).any(|point| {
+        let change = (mean_of(whole, point) - mean_of(halfway.name, point)).abs();
+        // An undefined change is no small one.
+        !matches!(change.partial_cmp(&halfway.smallest_effect), Some(std::cmp::Ordering::Less))
+    })
 }
 
 /// Half the width of an estimate's interval, which has no interval of its own.
@@ -113,6 +125,22 @@ mod tests {
 
     fn inference() -> Inference {
         Inference { over: Population::Model, alpha: 0.05, resampler: Resampler::new(0) }
+    }
+
+    /// Means 0.5 and 0.5 + change; an undefined change counts as one.
+    #[test]
+    fn a_search_is_settled_once_its_second_half_changes_little() {
+        let changed = |by: f64| {
+            let mut scores = content(&[0.2, 0.8], &[0, 0]);
+            let half = Array { shape: vec![2, 1], data: Data::F64(vec![0.2 + 2.0 * by, 0.8]) };
+            scores.arrays.insert("values.halfway".into(), half);
+            unsettled(&[scores], &Measure::new("halfway", Direction::None, 0.05).halfway_of("hit"))
+        };
+        assert_eq!([0.0, 0.049, 0.051, -0.051].map(changed), [false, false, true, true]);
+        let mut lost = content(&[f64::NAN, f64::NAN], &[0, 0]);
+        lost.arrays.insert("values.halfway".into(), lost.arrays["values.hit"].clone());
+        assert!(unsettled(&[lost], &Measure::new("halfway", Direction::None, 0.05).halfway_of("hit")));
+        assert!(!unsettled(&[content(&[1.0], &[0])], &MEASURE));
     }
 
     #[test]

@@ -102,7 +102,8 @@ impl Collected<'_> {
         let mut columns = Vec::new();
         for (m, metric) in self.suite.metrics.iter().enumerate() {
             if metric.value.datasets.contains(&place.0) && metric.value.models.contains(&place.1) {
-                columns.extend(metric.value.metric.method.measures().into_iter().map(|measure| (m, measure)));
+                let measures = metric.value.metric.method.measures().into_iter();
+                columns.extend(measures.filter(|measure| measure.halfway_of.is_none()).map(|measure| (m, measure)));
             }
         }
         columns
@@ -214,6 +215,8 @@ impl Collected<'_> {
             if self.is_variant(m) {
                 continue;
             }
+            let measures = metric.value.metric.method.measures();
+            let unsettled = measures.iter().any(|measure| judge::unsettled(contents, measure));
             // A repetition has a row for each image.
             let rows = |content: &Content| {
                 let ids = content.arrays.get("ids").map_or(0, |ids| ids.shape[0]);
@@ -221,6 +224,9 @@ impl Collected<'_> {
             };
             let of = contents.iter().map(rows).sum();
             let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+            if unsettled {
+                counts.insert("attack not converged", of);
+            }
             for (reason, count) in contents.iter().filter_map(|content| content.record["flags"].as_object()).flatten() {
                 *counts.entry(reason).or_default() += count.as_u64().unwrap_or(0) as usize;
             }

@@ -9,7 +9,7 @@ use super::explain::scene;
 use super::{Context, arrays};
 use crate::attacks::{Ball, Found, LEVELS, Method, Nearby, Original, Perturbation, Settings, Subject, search};
 use crate::error::{Error, Result};
-use crate::explainers::{Contender, Explained, Scene, pieces};
+use crate::explainers::{Contender, Evidence, Explained, Scene, pieces};
 use crate::plan::{PART, Perturb};
 use crate::store::Content;
 
@@ -102,7 +102,7 @@ fn attack(contender: &Contender, scene: &Scene, maps: &Tensor, method: Method, s
     for piece in pieces(rows.len(), (scene.chunk / each).max(1)) {
         let (start, length) = (piece.start as i64, piece.len() as i64);
         let part = rows.part(piece)?;
-        let evidence = part.evidence.as_ref().map(|evidence| evidence.mask.shallow_clone());
+        let evidence = part.evidence.as_ref().map(where_it_applies).transpose()?;
         let original = Original { maps: maps.f_narrow(0, start, length)?, evidence };
         let radius = radii.f_narrow(0, start, length)?;
         let victim = Explained::new(contender, &part, smooth.as_ref(), settings.confidence)?;
@@ -111,7 +111,16 @@ fn attack(contender: &Contender, scene: &Scene, maps: &Tensor, method: Method, s
         let subject = Subject { x: &part.x, radius: &radius, original: &original, ids: &part.ids, noise };
         found.push(search(method, settings, &subject, &victim)?);
     }
+    if let Some(smooth) = &smooth {
+        scene.model.also_count(smooth.passes());
+    }
     Parts::of(&found, count)
+}
+
+/// The mask of the evidence, empty where it speaks for another class than the explained one.
+fn where_it_applies(evidence: &Evidence) -> Result<Tensor> {
+    let applies = Tensor::f_from_slice(&evidence.applies)?.f_to_device(evidence.mask.device())?;
+    Ok(evidence.mask.f_logical_and(&applies.f_view([-1, 1, 1])?)?)
 }
 
 /// Random places in the ball, and what the network and the explainer say there.
