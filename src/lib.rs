@@ -38,6 +38,8 @@ pub mod attacks;
 
 pub mod explainers;
 
+pub mod influence;
+
 pub mod need;
 
 pub mod metrics;

@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["plan"],
     &["suite"],
     &["metrics"],
-    &["need", "explainers"],
+    &["need", "explainers", "influence"],
     &["attacks"],
     &["imputers", "similarities"],
     &["model"],

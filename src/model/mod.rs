@@ -1,7 +1,9 @@
 //! The network under explanation: a graph with its weights, what it says of inputs, and the gradients of that.
 
+pub mod convex;
 pub mod evaluate;
 pub mod exported;
+pub mod factor;
 pub mod graph;
 pub mod init;
 pub mod layers;

@@ -1,0 +1,94 @@
+//! Training-data attribution: what a training example does to what the network says of others. One file per method, one row of
+//! `ALL` each.
+//!
+//! One convention everywhere: an influence is the predicted **change of a quantity when the training example is removed**, so
+//! that it can be held against what retraining without it changes. Where the quantity is a loss, examples with positive influence
+//! are helpful.
+
+use tch::Tensor;
+
+use crate::catalogue::{Chosen, Entry};
+use crate::config::Section;
+use crate::error::Result;
+use crate::explainers::{Misfit, Role};
+use crate::model::convex::Loss;
+use crate::model::{Graph, Model};
+use crate::noise::Noise;
+
+mod loss;
+
+/// What is looked at of an example.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Quantity {
+    /// That which training minimises, of the label, without the regulariser.
+    Loss,
+    /// log p / (1 - p) of the label's probability p: z_y - log sum over the others of exp z.
+    Margin,
+    /// The label's logit.
+    Logit,
+}
+
+/// Examples of one split, in float64.
+pub struct Points {
+    /// [N, input..]
+    pub x: Tensor,
+    /// [N], int64
+    pub labels: Tensor,
+    /// Their names, for draws.
+    pub ids: Vec<u64>,
+}
+
+/// What an influence method is given: the network as trained, on what, and what is asked.
+///
+/// Training minimised J(theta) = 1/n sum of the losses + l2/2 |theta|^2 over the n training examples.
+pub struct Case<'a> {
+    /// In float64.
+    pub model: &'a Model,
+    pub train: &'a Points,
+    pub test: &'a Points,
+    pub quantity: Quantity,
+    pub loss: Loss,
+    pub l2: f64,
+    pub noise: Noise,
+    /// Rows that go through the network together.
+    pub chunk: usize,
+    /// The network on its way through training, the last state included; empty where none were kept.
+    pub checkpoints: &'a [Checkpoint],
+    /// The same recipe from other seeds, as many as [`InfluenceMethod::siblings`] asks for.
+    pub siblings: &'a [Model],
+}
+
+pub struct Checkpoint {
+    pub model: Model,
+    /// The sum of the learning rates of the steps since the checkpoint before.
+    pub rate: f64,
+}
+
+pub trait InfluenceMethod: Send + Sync {
+    /// The change of the quantity of each test point when each training example is removed: float64 [T, N].
+    fn influence(&self, on: &Case) -> Result<Tensor>;
+
+    /// The same of each training example's own quantity, [N]; `on.test` plays no part.
+    fn of_itself(&self, on: &Case) -> Result<Tensor>;
+
+    fn role(&self) -> Role {
+        Role::Explainer
+    }
+
+    /// How many further trainings of the recipe it takes.
+    fn siblings(&self) -> usize {
+        0
+    }
+
+    /// Whether it can look at this network.
+    fn check(&self, _graph: &Graph) -> Result<(), Misfit> {
+        Ok(())
+    }
+}
+
+pub const ALL: &[Entry<dyn InfluenceMethod>] = &[loss::ENTRY];
+
+/// The method that a table `[[influence]]` names by `use`.
+pub fn choose(section: &Section) -> Option<Chosen<dyn InfluenceMethod>> {
+    crate::catalogue::choose(section, "influence method", ALL)
+}
