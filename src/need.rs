@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::influence::Quantity;
 use crate::model::Graph;
 use crate::model::randomize::Randomized;
 
@@ -31,6 +32,8 @@ pub enum DataRef {
     Counterpart,
     /// Its training labels permuted once, learnt until they are fitted.
     PermutedLabels(Fit),
+    /// So large a share of its training labels turned into another class, drawn once for each number.
+    Flipped(Share, u64),
     /// None of it: the network keeps the weights that it starts from.
     Nothing,
 }
@@ -63,6 +66,7 @@ impl DataRef {
             Self::Stated => "",
             Self::Counterpart => "counterpart",
             Self::PermutedLabels(_) => "with permuted labels",
+            Self::Flipped(..) => "with flipped labels",
             Self::Nothing => "unseen",
         }
     }
@@ -83,6 +87,84 @@ pub enum Need {
     /// What became of the row's recipe when it was trained anew on modified images. How a part of an image is modified is the
     /// asking metric's `removal`.
     Retrained(Retraining),
+    /// What the row's influence method says of training examples.
+    Influence(About),
+    /// What becomes of the row's test points when the row's network is trained without some training examples.
+    Refitted(Refit),
+}
+
+/// On what training examples have an influence.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum About {
+    /// On the row's test points, of a network that saw this form of the data.
+    Test(Quantity, DataRef),
+    /// Each on its own loss, of a network that saw this form of the data and from the labels that it saw.
+    Itself(DataRef),
+}
+
+/// Trainings without some examples.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refit {
+    pub left_out: LeftOut,
+    pub start: Start,
+}
+
+/// Which training examples are left out, training by training.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LeftOut {
+    /// None: what the others are held against.
+    Nothing,
+    /// `count` times `size` random ones.
+    Random { count: usize, size: usize },
+    /// For each test point those `count` times `size` with the largest influence by magnitude, as the row's method says: ranks 1 to
+    /// `size`, then the next.
+    Top { count: usize, size: usize, of: Quantity },
+    /// For each test point the `size` with the largest influence together, of those that lower the loss or raise the rest.
+    Helpful { size: usize, of: Quantity },
+    /// All but a random share, `count` times.
+    Rest { count: usize, share: Share },
+}
+
+impl LeftOut {
+    /// How many trainings it takes for so many test points.
+    pub fn problems(&self, test: usize) -> usize {
+        match self {
+            Self::Nothing => 1,
+            Self::Random { count, .. } | Self::Rest { count, .. } => *count,
+            Self::Top { count, .. } => count * test,
+            Self::Helpful { .. } => test,
+        }
+    }
+
+    /// Whose influence decides, if anybody's.
+    pub fn follows(&self) -> Option<Quantity> {
+        match self {
+            Self::Top { of, .. } | Self::Helpful { of, .. } => Some(*of),
+            Self::Nothing | Self::Random { .. } | Self::Rest { .. } => None,
+        }
+    }
+
+    /// For people.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Nothing => "with all examples".to_string(),
+            Self::Random { size, .. } => format!("without {size} random"),
+            Self::Top { size, .. } => format!("without {size} of the most influential"),
+            Self::Helpful { size, .. } => format!("without the {size} most helpful"),
+            Self::Rest { share, .. } => format!("on a random {} %", 100.0 * share.value()),
+        }
+    }
+}
+
+/// Where a network's training without some examples begins. A convex fit has one solution, wherever it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Start {
+    /// From the trained weights.
+    Warm,
+    /// From weights of its own, the same for all trainings of a repetition.
+    Cold(u64),
+    /// No training: the proximal Bregman response of the trained weights, with this damping beside the regulariser.
+    Proximal(Share),
 }
 
 /// To what end images are moved.
@@ -188,6 +270,8 @@ pub struct Known {
     pub repetitions: Vec<u64>,
     /// The draws that the suite asks of everything random beside training.
     pub draws: Vec<u64>,
+    /// The draws of wrong labels that the suite asks for.
+    pub flips: Vec<u64>,
     /// The row's network; not there while a suite is read.
     pub graph: Option<Arc<Graph>>,
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 
 #[derive(Args)]
 pub struct Arguments {
-    /// A catalogue (datasets, transforms, explainers, imputers, similarities, attacks, metrics), or a method whose documentation to show
+    /// A catalogue (datasets, transforms, explainers, influences, imputers, similarities, attacks, metrics), or a method whose documentation to show
     what: Option<String>,
     /// As Markdown tables
     #[arg(long)]
@@ -65,6 +65,7 @@ fn rows() -> Vec<Row> {
         of("datasets", crate::datasets::ALL),
         of("transforms", crate::transforms::ALL),
         of("explainers", crate::explainers::ALL),
+        of("influences", crate::influence::ALL),
         of("imputers", crate::imputers::ALL),
         of("similarities", crate::similarities::ALL),
         of("attacks", crate::attacks::ALL),
@@ -87,7 +88,9 @@ fn documentation(source: &str) -> String {
 
 fn tables(rows: &[Row], markdown: bool) -> String {
     let mut text = String::new();
-    for catalogue in ["datasets", "transforms", "explainers", "imputers", "similarities", "attacks", "metrics"] {
+    for catalogue in
+        ["datasets", "transforms", "explainers", "influences", "imputers", "similarities", "attacks", "metrics"]
+    {
         let rows: Vec<&Row> = rows.iter().filter(|row| row.catalogue == catalogue).collect();
         let heading = if markdown { format!("**{catalogue}**\n\n") } else { format!("{catalogue}\n") };
         text.push_str(&format!("{heading}{}\n", table(&rows, markdown)));

@@ -8,6 +8,7 @@ use clap::Args;
 use super::session::Session;
 use super::{Places, print, warnings};
 use crate::error::Result;
+use crate::need::About;
 use crate::plan::{BLOCK, Cell, DataRef, PART, Plan, Task};
 use crate::suite::{Origin, SplitName, Suite};
 
@@ -94,7 +95,7 @@ impl Estimate {
                     let epochs = match train.data {
                         DataRef::Nothing => 0,
                         DataRef::PermutedLabels(fit) => recipe.epochs.saturating_mul(fit.patience),
-                        DataRef::Stated | DataRef::Counterpart => recipe.epochs,
+                        DataRef::Stated | DataRef::Counterpart | DataRef::Flipped(..) => recipe.epochs,
                     };
                     self.trainings += usize::from(epochs > 0);
                     self.passes += epochs.saturating_mul(described.train) as u64;
@@ -146,6 +147,27 @@ impl Estimate {
                     self.passes += images * (perturbation.explanations() * method.rows(&described.shape)) as u64;
                 }
                 self.bytes += images * perturbation.count() as u64 * elements * 12;
+            }
+            Task::Influence(influence) => {
+                let test = influence.images.count.min(suite.available(network.dataset, influence.images.split)) as u64;
+                // At least: solvers go round as often as they must.
+                self.passes += described.train as u64 + test;
+                self.bytes += match influence.about {
+                    About::Test(..) => 8 * test * described.train as u64,
+                    About::Itself(_) => 9 * described.train as u64,
+                };
+            }
+            Task::Refit(refit) => {
+                let test = refit.images.count.min(suite.available(network.dataset, refit.images.split)) as u64;
+                let trainings = refit.part.len() as u64;
+                if let (Origin::Trained(recipe), false) =
+                    (&suite.models[network.model].value.origin, suite.is_convex(network.model))
+                {
+                    self.trainings += refit.part.len();
+                    self.passes += trainings * recipe.epochs.saturating_mul(described.train) as u64;
+                }
+                self.passes += trainings * test;
+                self.bytes += 8 * trainings * test * described.classes.len() as u64;
             }
             Task::Score(score) => {
                 let table = &suite.metrics[score.metric].value;

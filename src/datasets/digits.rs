@@ -5,7 +5,9 @@
 //! # Parameters
 //! - `scale` (1): how many times larger the images are made, bilinearly.
 //! - `test` (0.2): share of the images held out.
-//! - `seed` (0): which ones.
+//! - `classes`: which ones to take, such as ["1", "7"]; without it all.
+//! - `train`: how many of the others to learn from; without it all.
+//! - `seed` (0): which ones these are.
 //!
 //! # Reference
 //! Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998,
@@ -20,6 +22,7 @@ use tch::{Kind, Tensor};
 use super::folder::DataFolder;
 use super::idx::Idx;
 use super::split::{Dataset, Split, held_out};
+use super::subset::Subset;
 use super::{Described, Source};
 use crate::catalogue::Entry;
 use crate::error::Result;
@@ -30,12 +33,14 @@ pub const ENTRY: Entry<dyn Source> = Entry {
     summary: "1797 handwritten digits, 8x8, built in",
     reference: "Alpaydin and Kaynak 1998, CC BY 4.0",
     revision: 1,
-    source: concat!(include_str!("digits.rs"), include_str!("idx.rs")),
+    source: concat!(include_str!("digits.rs"), include_str!("idx.rs"), include_str!("subset.rs")),
     read: |section| {
+        let seed = section.get("seed", 0);
         Some(Arc::new(Digits {
             scale: section.get_if("scale", 1, |scale| (1..=16).contains(scale), "an integer from 1 to 16"),
             test: super::test_share(section),
-            seed: section.get("seed", 0),
+            seed,
+            subset: Subset::read(section, &classes(), [Some("train"), None], seed),
         }))
     },
 };
@@ -47,6 +52,7 @@ struct Digits {
     scale: usize,
     test: f64,
     seed: u64,
+    subset: Subset,
 }
 
 const COUNT: usize = 1797;
@@ -57,8 +63,16 @@ const LABELS: &[u8] = include_bytes!("data/digits-labels.idx.gz");
 impl Source for Digits {
     fn describe(&self, _data: &DataFolder) -> Result<Described> {
         let side = (SIDE * self.scale) as i64;
-        let test = held_out(COUNT, self.test)?;
-        Ok(Described { shape: vec![1, side, side], classes: classes(), train: COUNT - test, test, truth: false })
+        let classes = self.subset.names(&classes());
+        let (train, test) = if self.subset.by_class() {
+            let data = self.all()?;
+            (self.subset.there(&data.train.labels), self.subset.there(&data.test.labels))
+        } else {
+            let test = held_out(COUNT, self.test)?;
+            (COUNT - test, test)
+        };
+        let (train, test) = (self.subset.count(0, train)?, self.subset.count(1, test)?);
+        Ok(Described { shape: vec![1, side, side], classes, train, test, truth: false })
     }
 
     fn files(&self, _data: &DataFolder) -> Result<Vec<PathBuf>> {
@@ -66,6 +80,12 @@ impl Source for Digits {
     }
 
     fn load(&self, _data: &DataFolder) -> Result<Dataset> {
+        self.subset.of(self.all()?)
+    }
+}
+
+impl Digits {
+    fn all(&self) -> Result<Dataset> {
         let read = |bytes: &'static [u8], dimensions| {
             Idx::from_reader(Path::new("digits"), Cursor::new(bytes), bytes.len() as u64, dimensions)?.read()
         };
@@ -91,7 +111,7 @@ mod tests {
     use super::*;
 
     fn load(scale: usize, seed: u64) -> Dataset {
-        Digits { scale, test: 0.2, seed }.load(&DataFolder::default()).unwrap()
+        Digits { scale, test: 0.2, seed, subset: Subset::whole() }.load(&DataFolder::default()).unwrap()
     }
 
     /// The counts of the digits 0 to 9 that the source states for its test part.

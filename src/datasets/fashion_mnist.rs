@@ -3,6 +3,7 @@
 //!
 //! # Parameters
 //! - `folder`: where the files lie in the data folder (`fashion-mnist` or `FashionMNIST/raw`, whichever is there).
+//! - `classes`, `train`, `test`, `seed`: a part of it, as for `mnist`.
 //!
 //! # Reference
 //! Xiao, Rasul and Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms", 2017.
@@ -18,7 +19,12 @@ pub const ENTRY: Entry<dyn Source> = Entry {
     summary: "pictures of clothes, 28x28 (IDX files in the data folder)",
     reference: "Xiao et al. 2017",
     revision: 1,
-    source: concat!(include_str!("fashion_mnist.rs"), include_str!("mnist.rs"), include_str!("idx.rs")),
+    source: concat!(
+        include_str!("fashion_mnist.rs"),
+        include_str!("mnist.rs"),
+        include_str!("idx.rs"),
+        include_str!("subset.rs")
+    ),
     read: |section| {
         let classes = CLASSES.map(String::from).to_vec();
         Some(Arc::new(IdxFolder::read(section, &["fashion-mnist", "FashionMNIST/raw"], classes)))

@@ -3,6 +3,9 @@
 //!
 //! # Parameters
 //! - `folder`: where the files lie in the data folder (`mnist`, `MNIST/raw` or `mnist10k`, whichever is there).
+//! - `classes`: which ones to take, such as ["1", "7"]; without it all.
+//! - `train`, `test`: how many images to take of each split; without them all.
+//! - `seed` (0): which ones these are.
 //!
 //! # Reference
 //! LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition", Proc. IEEE, 1998.
@@ -15,6 +18,7 @@ use tch::{Kind, Tensor};
 use super::folder::DataFolder;
 use super::idx::Idx;
 use super::split::{Dataset, Split};
+use super::subset::Subset;
 use super::{Described, Source};
 use crate::catalogue::Entry;
 use crate::config::Section;
@@ -25,7 +29,7 @@ pub const ENTRY: Entry<dyn Source> = Entry {
     summary: "handwritten digits, 28x28 (IDX files in the data folder)",
     reference: "LeCun et al. 1998",
     revision: 1,
-    source: concat!(include_str!("mnist.rs"), include_str!("idx.rs")),
+    source: concat!(include_str!("mnist.rs"), include_str!("idx.rs"), include_str!("subset.rs")),
     read: |section| {
         let classes = (0..10).map(|digit| digit.to_string()).collect();
         Some(Arc::new(IdxFolder::read(section, &["mnist", "MNIST/raw", "mnist10k"], classes)))
@@ -40,14 +44,16 @@ pub(super) struct IdxFolder {
     /// Where in the data folder to look: the first that exists is taken.
     candidates: Vec<String>,
     classes: Vec<String>,
+    subset: Subset,
 }
 
 impl IdxFolder {
-    /// Parameter: `folder`, its place in the data folder; without it the usual `candidates` are tried.
+    /// Parameters: `folder`, its place in the data folder; without it the usual `candidates` are tried. Those of a subset.
     pub fn read(section: &Section, candidates: &[&str], classes: Vec<String>) -> Self {
         let folder: Option<String> = section.optional("folder");
         let candidates = folder.map_or_else(|| candidates.iter().map(|&name| name.into()).collect(), |name| vec![name]);
-        Self { candidates, classes }
+        let subset = Subset::read(section, &classes, [Some("train"), Some("test")], section.get("seed", 0));
+        Self { candidates, classes, subset }
     }
 
     fn path(&self, data: &DataFolder) -> Result<PathBuf> {
@@ -64,11 +70,21 @@ impl Source for IdxFolder {
             let shown = |idx: &Idx| format!("{} is of {}x{} pixels", idx.path.display(), idx.sizes[1], idx.sizes[2]);
             return Err(Error::new(format!("the images differ in size: {}, {}", shown(&train), shown(&test))));
         }
+        let count = |split: usize, images: &Idx, names: [&str; 2]| {
+            let there = match self.subset.by_class() {
+                false => images.sizes[0],
+                true => {
+                    let labels = open(&folder, names)?.1.read()?;
+                    self.subset.there(&labels.into_iter().map(i64::from).collect::<Vec<_>>())
+                }
+            };
+            self.subset.count(split, there)
+        };
         Ok(Described {
             shape: vec![1, train.sizes[1] as i64, train.sizes[2] as i64],
-            classes: self.classes.clone(),
-            train: train.sizes[0],
-            test: test.sizes[0],
+            classes: self.subset.names(&self.classes),
+            train: count(0, &train, TRAIN)?,
+            test: count(1, &test, TEST)?,
             truth: false,
         })
     }
@@ -85,7 +101,8 @@ impl Source for IdxFolder {
             let (images, labels) = open(&folder, names)?;
             split(images, labels, self.classes.len())
         };
-        Ok(Dataset { classes: self.classes.clone(), train: split(TRAIN)?, test: split(TEST)?, notes: Vec::new() })
+        let (train, test) = (split(TRAIN)?, split(TEST)?);
+        self.subset.of(Dataset { classes: self.classes.clone(), train, test, notes: Vec::new() })
     }
 }
 
@@ -143,7 +160,7 @@ pub(super) mod tests {
         write("mnist/t10k-labels-idx1-ubyte.gz", &gzip(&LABELS));
         let data = DataFolder { path: Some(folder.path().into()) };
         let classes = (0..10).map(|digit| digit.to_string()).collect();
-        (folder, data, IdxFolder { candidates: vec!["mnist".into()], classes })
+        (folder, data, IdxFolder::read(&Section::parse("a.toml", "folder = 'mnist'").unwrap(), &[], classes))
     }
 
     fn fault_with(name: &str, bytes: &[u8]) -> String {

@@ -15,6 +15,7 @@ mod objects;
 mod pictures;
 mod planted;
 mod split;
+mod subset;
 mod tensors;
 mod truth;
 mod voc;

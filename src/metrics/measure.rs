@@ -57,9 +57,14 @@ pub struct Measure {
     pub control_of: Option<ControlOf>,
     /// The measure of the same metric whose interval's half-width it is: then it has no values of its own.
     pub half_width_of: Option<&'static str>,
-    /// The curve of the same metric whose values it holds as they were with half of the search done: it stands in no table, and
-    /// where the two are apart the row is flagged.
+    /// The curve of the same metric whose values it holds as they were with half of the search done: where the two are apart the
+    /// row is flagged.
     pub halfway_of: Option<&'static str>,
+    /// The curve of the same metric that holds its values over draws of what its units share, draw by draw: its interval is over
+    /// those draws and the units.
+    pub resampled_by: Option<&'static str>,
+    /// Whether it stands in no table and no figure: other measures are made of it.
+    pub hidden: bool,
     /// What is claimed of another measure of the same metric: then it is that one's quantile, and has no values of its own.
     pub bar: Option<Bar>,
 }
@@ -81,6 +86,8 @@ impl Measure {
             control_of: None,
             half_width_of: None,
             halfway_of: None,
+            resampled_by: None,
+            hidden: false,
             bar: None,
         }
     }
@@ -127,7 +134,17 @@ impl Measure {
     /// What another measure's values were when half of the search was done. Whether they went on to change by its smallest effect
     /// the report says in a flag.
     pub const fn halfway_of(self, name: &'static str) -> Self {
-        Self { halfway_of: Some(name), ..self }
+        Self { halfway_of: Some(name), hidden: true, ..self }
+    }
+
+    /// Units share what was drawn at random, so that an interval over the units alone is too short. `name` is a hidden curve of
+    /// the same metric: unit by unit, the value for each draw of that anew, the same draws for all units and contenders.
+    pub const fn resampled_by(self, name: &'static str) -> Self {
+        Self { resampled_by: Some(name), ..self }
+    }
+
+    pub const fn hidden(self) -> Self {
+        Self { hidden: true, ..self }
     }
 
     /// A quantile over the units of another measure of the same metric, with a verdict on it. The report fills it in; scores
@@ -157,6 +174,15 @@ pub struct ControlOf {
     pub measure: &'static str,
     /// What is measured there, and what is measured here, such as ["attack", "random signs"].
     pub words: [&'static str; 2],
+}
+
+/// Two hidden curves of a metric: unit by unit what was predicted, point by point, and what came true.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scatter {
+    /// What the points are, such as "random removals".
+    pub of: &'static str,
+    pub predicted: &'static str,
+    pub actual: &'static str,
 }
 
 /// A bar that a quantile over units has to pass.

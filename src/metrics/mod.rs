@@ -9,19 +9,22 @@ use crate::catalogue::{Chosen, Entry};
 use crate::config::Section;
 use crate::error::{Error, Result};
 use crate::explainers::{Map, Scene, Unit};
+use crate::model::convex::Loss;
 use crate::model::randomize::Unfit;
 use crate::model::{Graph, Model, Passes};
-use crate::need::{Known, Maps, ModelRef, Need, Perturbed};
+use crate::need::{About, Known, Maps, ModelRef, Need, Perturbed, Refit};
+use crate::noise::Noise;
 
 mod clever_hans;
 mod cost;
 mod fragility;
+mod influence;
 mod localization;
 mod measure;
 mod randomization;
 mod removal;
 
-pub use measure::{Among, Bar, Bound, ControlOf, Direction, Line, Measure};
+pub use measure::{Among, Bar, Bound, ControlOf, Direction, Line, Measure, Scatter};
 pub use removal::features::Order;
 pub use removal::retraining::{Removal, changed};
 
@@ -68,6 +71,49 @@ pub struct Given<'a> {
     pub others: Vec<Other<'a>>,
     pub beside: Beside<'a>,
 }
+
+/// What a metric of influence is given: the answers to its needs, found by these.
+pub struct Influenced<'a> {
+    pub repetitions: Vec<u64>,
+    pub flips: Vec<u64>,
+    pub noise: Noise,
+    /// What training minimised.
+    pub loss: Loss,
+    pub said: &'a ReadSaid<'a>,
+    pub refitted: &'a ReadRefitted<'a>,
+}
+
+/// What an influence method said.
+pub struct Said {
+    /// The predicted change of the quantity when an example is removed, float64: [T, N] of test points, [N] of examples themselves.
+    pub values: Tensor,
+    /// Which training labels were turned into wrong ones; none of them where they are as stated.
+    pub flipped: Vec<bool>,
+}
+
+/// What became of test points when networks were trained without some examples.
+pub struct Refitted {
+    /// The places of the training examples that were left out, training by training.
+    pub left_out: Vec<Vec<usize>>,
+    /// The test point that they were left out for, where it was for one.
+    pub aimed: Vec<Option<usize>>,
+    /// Float64 [m, T, K], training by training.
+    pub logits: Tensor,
+    /// Those of the row's network, float64 [T, K].
+    pub before: Tensor,
+    /// Of the test points, int64 [T].
+    pub labels: Tensor,
+    /// Their names.
+    pub ids: Vec<u64>,
+    /// How many trainings did not come to their end.
+    pub unconverged: usize,
+}
+
+/// Finds what the row's influence method said.
+pub type ReadSaid<'a> = dyn Fn(&About) -> Result<Said> + 'a;
+
+/// Finds the trainings without some examples.
+pub type ReadRefitted<'a> = dyn Fn(&Refit) -> Result<Refitted> + 'a;
 
 /// Further maps of the same images, read one by one when a metric comes to them: there may be hundreds.
 #[derive(Default)]
@@ -158,6 +204,8 @@ pub enum Family {
     Randomization,
     /// Does a map change when the image does and the prediction does not?
     Fragility,
+    /// Does what is said of training examples come true when they are left out?
+    Influence,
     /// What does a map take to make?
     Cost,
 }
@@ -170,6 +218,7 @@ impl Family {
             Self::CleverHans => "Clever Hans",
             Self::Randomization => "Randomization",
             Self::Fragility => "Fragility",
+            Self::Influence => "Influence",
             Self::Cost => "Cost",
         }
     }
@@ -192,11 +241,33 @@ pub trait Metric: Send + Sync {
     }
 
     /// Scores one block of examples. Not asked of a metric that needs no attributions.
-    fn score(&self, given: &Given) -> Result<Scores>;
+    fn score(&self, _given: &Given) -> Result<Scores> {
+        Err(Error::new("this metric scores no images"))
+    }
 
     /// Scores a row by what its needs recorded: asked, once, of a metric that needs no attributions.
     fn settle(&self, _known: &Known) -> Result<Scores> {
         Err(Error::new("this metric scores images"))
+    }
+
+    /// Whether it looks at influence methods, and not at explainers.
+    fn influences(&self) -> bool {
+        false
+    }
+
+    /// Scores one influence method on one network. Only asked of a metric that looks at them.
+    fn judge(&self, _given: &Influenced) -> Result<Scores> {
+        Err(Error::new("this metric looks at explainers"))
+    }
+
+    /// Whether it asks for every training without some examples once for each of the suite's repetitions.
+    fn repeats(&self) -> bool {
+        false
+    }
+
+    /// Whether it draws wrong labels.
+    fn flips(&self) -> bool {
+        false
     }
 
     /// What it takes away from images before it asks for networks that are trained anew on what is left.
@@ -227,6 +298,11 @@ pub trait Metric: Send + Sync {
     /// The label of another explainer whose maps it asks for, its parameter `with`.
     fn beside(&self) -> Option<&str> {
         None
+    }
+
+    /// Hidden curves of it that a figure draws against each other.
+    fn scatters(&self) -> &'static [Scatter] {
+        &[]
     }
 
     /// What the points of its curves are on a network, in order, where numbers alone do not say it.
@@ -295,11 +371,16 @@ pub const ALL: &[Entry<dyn Metric>] = &[
     fragility::white_box_fragility::ENTRY,
     fragility::black_box_fragility::ENTRY,
     fragility::sensitivity::ENTRY,
+    influence::leave_one_out::ENTRY,
+    influence::linear_datamodelling_score::ENTRY,
+    influence::mislabel_detection::ENTRY,
+    influence::brittleness::ENTRY,
+    influence::influence_randomization::ENTRY,
     cost::ENTRY,
 ];
 
 /// Reads a `[[metric]]` table; the keys that narrow the product are the suite's.
 pub fn read(section: &Section) -> Option<Chosen<dyn Metric>> {
-    section.expect(&["name", "datasets", "models", "explainers", "images"]);
+    section.expect(&["name", "datasets", "models", "explainers", "influences", "images"]);
     crate::catalogue::choose(section, "metric", ALL)
 }

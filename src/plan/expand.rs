@@ -5,11 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::{
-    AS_TRAINED, Cell, CellId, DataRef, Explain, Other, Outside, Perturb, Picture, Plan, Rank, Retrain, Row, Score,
-    Shown, Strip, Task, Train, identity,
+    AS_TRAINED, Cell, CellId, DataRef, Explain, Influence, Other, Outside, Perturb, Picture, Plan, Rank, Refit,
+    Retrain, Row, Score, Shown, Strip, Task, Train, identity,
 };
 use crate::error::Result;
-use crate::need::{Maps, ModelRef, Modified, Need, Perturbed, Ranked, Retraining};
+use crate::need::{About, Maps, ModelRef, Modified, Need, Perturbed, Ranked, Refit as Without, Retraining};
 use crate::suite::{Images, Network, SplitName, Suite};
 
 /// Images per Explain cell. Part of what a cell is: it never follows the machine.
@@ -22,6 +22,9 @@ pub const PART: usize = 16;
 /// keeps the rows independent, which pairs among them would not be.
 const SIBLING: u64 = 1 << 32;
 
+/// Trainings of one Refit cell of a convex fit, which are solved together.
+const TOGETHER: usize = 512;
+
 /// The most steps that a strip shows: what a page holds in one row of maps that can still be told apart, or in two.
 const STEPS: usize = 12;
 
@@ -33,11 +36,13 @@ pub fn expand(suite: &Suite, outside: &Outside, record: &dyn Fn(CellId) -> Optio
         expansion.networks()?;
     }
     for metric in 0..suite.metrics.len() {
-        for (row, explainer, images) in expansion.rows(metric) {
-            expansion.score(metric, images, row, explainer)?;
+        for (row, contender, images) in expansion.rows(metric) {
+            expansion.score(metric, images, row, contender)?;
         }
     }
-    for metric in 0..suite.metrics.len() {
+    // Of influence methods there are no maps to be shown.
+    let maps = |metric: &usize| !suite.metrics[*metric].value.metric.method.influences();
+    for metric in (0..suite.metrics.len()).filter(maps) {
         for (row, explainer, images) in expansion.rows(metric) {
             if row.seed == suite.model_seeds[0] {
                 expansion.gallery(images, &row, explainer)?;
@@ -70,15 +75,15 @@ impl<'a> Expansion<'a, '_> {
         Ok(())
     }
 
-    /// The networks and explainers that a metric looks at, and on which images.
+    /// The networks and contenders that a metric looks at, and on which images.
     fn rows(&self, metric: usize) -> Vec<(Train, usize, &'a Images)> {
         let mut rows = Vec::new();
         for Network { dataset, model, .. } in &self.suite.networks {
             for seed in &self.suite.model_seeds {
-                for explainer in 0..self.suite.explainers.len() {
-                    if let Some(images) = self.suite.images_of(metric, *dataset, *model, explainer) {
+                for contender in 0..self.suite.contenders() {
+                    if let Some(images) = self.suite.images_of(metric, *dataset, *model, contender) {
                         let network = Train { dataset: *dataset, model: *model, seed: *seed, data: DataRef::Stated };
-                        rows.push((network, explainer, images));
+                        rows.push((network, contender, images));
                     }
                 }
             }
@@ -87,7 +92,7 @@ impl<'a> Expansion<'a, '_> {
     }
 
     /// Plans what a metric needs to score one row, and the score itself once it asks for nothing more.
-    fn score(&mut self, m: usize, images: &Images, row: Train, explainer: usize) -> Result<()> {
+    fn score(&mut self, m: usize, images: &Images, row: Train, contender: usize) -> Result<()> {
         let metric = &self.suite.metrics[m].value.metric.method;
         let trained = self.train(&row)?;
         self.plan.add_goal(trained);
@@ -101,7 +106,7 @@ impl<'a> Expansion<'a, '_> {
             }
             let mut complete = true;
             for need in new {
-                let cells = self.need(&need, m, images, &row, explainer)?;
+                let cells = self.need(&need, m, images, &row, contender)?;
                 // Only who asks again looks at what came of it.
                 if metric.rounds() > 1 {
                     let records: Vec<Value> = cells.iter().filter_map(|id| (self.record)(*id)).collect();
@@ -113,6 +118,7 @@ impl<'a> Expansion<'a, '_> {
                     Need::Attributions(ModelRef::Original) => explained.extend(cells),
                     Need::Attributions(reference) => self.other(&mut others, reference, &row)?.explained.extend(cells),
                     Need::Model(ModelRef::Original) | Need::Maps(_) | Need::Perturbed(_) | Need::Retrained(_) => {}
+                    Need::Influence(_) | Need::Refitted(_) => {}
                     Need::Model(reference) => {
                         self.other(&mut others, reference, &row)?;
                     }
@@ -130,9 +136,9 @@ impl<'a> Expansion<'a, '_> {
         let images = images.clone();
         let networks = std::iter::once(trained).chain(others.iter().map(|other: &Other| other.trained));
         let needs = networks.chain(answers.iter().flat_map(|(_, cells)| cells).copied()).collect();
-        let task = Score { network: row, trained, explainer, metric: m, images, explained, others, answers };
+        let task = Score { network: row, trained, contender, metric: m, images, explained, others, answers };
         let id = identity::score(&task, self.suite, self.outside);
-        self.plan.rows.push(Row { network: task.network.clone(), explainer, metric: m, score: id });
+        self.plan.rows.push(Row { network: task.network.clone(), contender, metric: m, score: id });
         self.plan.add(Cell { id, task: Task::Score(task), needs });
         self.plan.add_goal(id);
         Ok(())
@@ -145,9 +151,13 @@ impl<'a> Expansion<'a, '_> {
         metric: usize,
         images: &Images,
         row: &Train,
-        explainer: usize,
+        contender: usize,
     ) -> Result<Vec<CellId>> {
+        // Whoever is asked for maps is one of the explainers, which come first.
+        let explainer = contender;
         match need {
+            Need::Influence(about) => Ok(vec![self.influence(about, row, images, contender)?]),
+            Need::Refitted(without) => self.refit(without, row, images, contender),
             Need::Retrained(retraining) => Ok(vec![self.retrain(retraining, metric, row, explainer)?]),
             Need::Perturbed(end) => self.perturb(*end, metric, row, images, explainer),
             Need::Model(reference) => Ok(vec![self.train(&network(row, reference))?]),
@@ -222,6 +232,46 @@ impl<'a> Expansion<'a, '_> {
                 let id = identity::perturb(&task, self.suite, self.outside)?;
                 cells.push(self.plan.add(Cell { id, task: Task::Perturb(task), needs: vec![trained, explained] }));
             }
+        }
+        Ok(cells)
+    }
+
+    fn influence(&mut self, about: &About, row: &Train, images: &Images, contender: usize) -> Result<CellId> {
+        let (About::Test(_, data) | About::Itself(data)) = *about;
+        let network = Train { data, ..row.clone() };
+        let (trained, sampled) = (self.train(&network)?, self.train(row)?);
+        let count = self.suite.influence(contender)?.method.siblings() as u64;
+        let sibling = |at: u64| Train { seed: network.seed + ((at + 1) << 33), ..network.clone() };
+        let siblings = (0..count).map(|at| Ok((sibling(at), self.train(&sibling(at))?))).collect::<Result<Vec<_>>>()?;
+        let networks = if trained == sampled { vec![trained] } else { vec![trained, sampled] };
+        let needs = networks.into_iter().chain(siblings.iter().map(|(_, id)| *id)).collect();
+        let (about, images) = (about.clone(), images.clone());
+        let task = Influence { network, trained, sampled, contender, about, images, siblings };
+        let id = identity::influence(&task, self.suite, self.outside)?;
+        Ok(self.plan.add(Cell { id, task: Task::Influence(task), needs }))
+    }
+
+    /// Trainings without some examples: of a convex fit many to a cell, of others each its own.
+    fn refit(&mut self, without: &Without, row: &Train, images: &Images, contender: usize) -> Result<Vec<CellId>> {
+        let trained = self.train(row)?;
+        let follows = match without.left_out.follows() {
+            None => None,
+            Some(of) => {
+                let about = About::Test(of, DataRef::Stated);
+                Some((contender, self.influence(&about, row, images, contender)?))
+            }
+        };
+        let test = images.count.min(self.suite.available(row.dataset, images.split));
+        let problems = without.left_out.problems(test);
+        let together = if self.suite.is_convex(row.model) { TOGETHER } else { 1 };
+        let mut cells = Vec::new();
+        for start in (0..problems).step_by(together) {
+            let part = start..(start + together).min(problems);
+            let (network, without, images) = (row.clone(), without.clone(), images.clone());
+            let task = Refit { network, trained, without, images, follows, part };
+            let id = identity::refit(&task, self.suite, self.outside);
+            let needs = std::iter::once(trained).chain(follows.map(|(_, id)| id)).collect();
+            cells.push(self.plan.add(Cell { id, task: Task::Refit(task), needs }));
         }
         Ok(cells)
     }

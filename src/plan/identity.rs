@@ -1,6 +1,9 @@
 //! What decides the content of each kind of cell.
 
-use super::{CellId, DataRef, Explain, Identity, Outside, Perturb, Picture, Rank, Retrain, Score, Train, engine};
+use super::{
+    CellId, DataRef, Explain, Identity, Influence, Outside, Perturb, Picture, Rank, Refit, Retrain, Score, Train,
+    engine,
+};
 use crate::attacks::Settings;
 use crate::error::{Error, Result};
 use crate::explainers::Map;
@@ -42,6 +45,7 @@ fn variant(data: DataRef) -> String {
         DataRef::PermutedLabels(fit) => {
             format!("permuted-labels until {:016x} within {}", fit.reach().to_bits(), fit.patience)
         }
+        DataRef::Flipped(share, draw) => format!("flipped-labels {:016x} draw {draw}", share.value().to_bits()),
         DataRef::Stated => String::new(),
         DataRef::Counterpart => "counterpart".to_string(),
         DataRef::Nothing => "nothing".to_string(),
@@ -138,11 +142,31 @@ pub fn perturb(perturb: &Perturb, suite: &Suite, outside: &Outside) -> Result<Ce
         .finish())
 }
 
+pub fn influence(influence: &Influence, suite: &Suite, outside: &Outside) -> Result<CellId> {
+    let method = suite.influence(influence.contender)?;
+    let identity = base("influence", suite, outside)
+        .field("method", &method.identity)
+        .field("about", format!("{:?}", influence.about))
+        .field("images", influence.images.identity())
+        .need(influence.trained)
+        .need(influence.sampled);
+    Ok(influence.siblings.iter().fold(identity, |identity, (_, id)| identity.need(*id)).finish())
+}
+
+pub fn refit(refit: &Refit, suite: &Suite, outside: &Outside) -> CellId {
+    let identity = base("refit", suite, outside)
+        .field("without", format!("{:?}", refit.without))
+        .field("images", refit.images.identity())
+        .field("part", format!("{:?}", refit.part))
+        .need(refit.trained);
+    refit.follows.iter().fold(identity, |identity, (_, id)| identity.need(*id)).finish()
+}
+
 pub fn score(score: &Score, suite: &Suite, outside: &Outside) -> CellId {
-    let map = &suite.explainers[score.explainer].value.map;
+    let map = suite.explainers.get(score.contender).map_or(String::new(), |row| row.value.map.shown());
     let identity = base("score", suite, outside)
         .field("metric", &suite.metrics[score.metric].value.metric.identity)
-        .field("map", map.shown())
+        .field("map", map)
         .need(score.trained);
     let cells = score.answers.iter().flat_map(|(_, cells)| cells);
     cells.fold(identity, |identity, id| identity.need(*id)).finish()

@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 pub use crate::need::DataRef;
-use crate::need::{Maps, ModelRef, Modified, Need, Perturbed, Retraining};
+use crate::need::{About, Maps, ModelRef, Modified, Need, Perturbed, Refit as Without, Retraining, Start};
 use crate::suite::{Images, SplitName, Suite};
 
 /// One piece of work.
@@ -39,7 +39,11 @@ pub enum Task {
     Retrain(Retrain),
     /// A few images moved within a ball around each, with their maps.
     Perturb(Perturb),
-    /// What one metric says of one explainer on one network, image by image.
+    /// What an influence method says of all training examples.
+    Influence(Influence),
+    /// What becomes of test points when networks are trained without some training examples.
+    Refit(Refit),
+    /// What one metric says of one contender on one network, unit by unit.
     Score(Score),
     /// A few images with their maps, for the report's figures.
     Picture(Picture),
@@ -111,10 +115,38 @@ pub struct Perturb {
 }
 
 #[derive(Clone, Debug)]
+pub struct Influence {
+    /// The network that is looked at, which saw the form of the data that `about` says.
+    pub network: Train,
+    pub trained: CellId,
+    /// The network whose predictions decide which test points there are: that of the row.
+    pub sampled: CellId,
+    pub contender: usize,
+    pub about: About,
+    pub images: Images,
+    /// Further trainings of the recipe, as many as the method asks for.
+    pub siblings: Vec<(Train, CellId)>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Refit {
+    pub network: Train,
+    pub trained: CellId,
+    pub without: Without,
+    /// The test points.
+    pub images: Images,
+    /// Whose influence says what is left out, and the cell that holds it.
+    pub follows: Option<(usize, CellId)>,
+    /// Which of the trainings.
+    pub part: Range<usize>,
+}
+
+#[derive(Clone, Debug)]
 pub struct Score {
     pub network: Train,
     pub trained: CellId,
-    pub explainer: usize,
+    /// Its place among the suite's contenders: explainers, then influence methods.
+    pub contender: usize,
     pub metric: usize,
     pub images: Images,
     /// The explanations of this very network, block by block.
@@ -138,7 +170,8 @@ pub struct Other {
 #[derive(Clone, Debug)]
 pub struct Row {
     pub network: Train,
-    pub explainer: usize,
+    /// Its place among the suite's contenders.
+    pub contender: usize,
     pub metric: usize,
     /// The cell that scores it.
     pub score: CellId,
@@ -249,6 +282,8 @@ impl Task {
             Task::Rank(_) => "rank",
             Task::Retrain(_) => "retrain",
             Task::Perturb(_) => "perturb",
+            Task::Influence(_) => "influence",
+            Task::Refit(_) => "refit",
             Task::Score(_) => "score",
             Task::Picture(_) => "picture",
         }
@@ -261,6 +296,8 @@ impl Task {
             | Task::Rank(Rank { network, .. })
             | Task::Retrain(Retrain { network, .. })
             | Task::Perturb(Perturb { network, .. })
+            | Task::Influence(Influence { network, .. })
+            | Task::Refit(Refit { network, .. })
             | Task::Score(Score { network, .. })
             | Task::Picture(Picture { network, .. }) => network,
         }
@@ -294,9 +331,17 @@ impl Task {
             }
             Task::Retrain(retrain) => format!("retrain {of}: {}", retrain.describe(suite)),
             Task::Perturb(perturb) => format!("{} {of}: {}", perturb.words(), perturb.describe(suite)),
+            Task::Influence(influence) => {
+                let on = match &influence.about {
+                    About::Test(quantity, _) => format!("on the {} of test points", quantity.words()),
+                    About::Itself(_) => "of each example on itself".to_string(),
+                };
+                format!("influence {of}: {}, {on}", suite.contender_label(influence.contender))
+            }
+            Task::Refit(refit) => format!("refit {of}: {}", refit.describe(suite)),
             Task::Score(score) => {
                 let metric = &suite.metrics[score.metric].label;
-                format!("score {of}: {metric} of {}", suite.explainers[score.explainer].label)
+                format!("score {of}: {metric} of {}", suite.contender_label(score.contender))
             }
             Task::Picture(picture) => {
                 let explainer = &suite.explainers[picture.explainer].label;
@@ -325,6 +370,23 @@ impl Perturb {
         let first = self.block * BLOCK + self.part * PART;
         let last = (first + PART).min((self.block + 1) * BLOCK).min(self.images.count);
         format!("{explainer}, for {}, images {}-{last}", suite.metrics[self.metric].label, first + 1)
+    }
+}
+
+impl Refit {
+    fn describe(&self, suite: &Suite) -> String {
+        let of =
+            self.follows.map_or(String::new(), |(contender, _)| format!(" by {}", suite.contender_label(contender)));
+        let start = match self.without.start {
+            Start::Warm => String::new(),
+            Start::Cold(repetition) => format!(", from the start, repetition {repetition}"),
+            Start::Proximal(damping) => format!(", proximal response with damping {}", damping.value()),
+        };
+        let part = match self.part.len() {
+            1 => format!("training {}", self.part.start + 1),
+            _ => format!("trainings {}-{}", self.part.start + 1, self.part.end),
+        };
+        format!("{}{of}{start}, {part}", self.without.left_out.words())
     }
 }
 

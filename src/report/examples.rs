@@ -33,7 +33,7 @@ pub fn write_examples(suite: &Suite, plan: &Plan, store: &Store, folder: &Path) 
                             &suite.datasets[row.network.dataset].label,
                             &suite.models[row.network.model].label,
                             &row.network.seed.to_string(),
-                            &suite.explainers[row.explainer].label,
+                            suite.contender_label(row.contender),
                             &suite.metrics[row.metric].label,
                             measure.name,
                             &at,

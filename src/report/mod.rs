@@ -58,6 +58,7 @@ pub struct Report {
     pub multiverses: Vec<Multiverse>,
     pub pictures: Vec<Gallery>,
     pub strips: Vec<Strips>,
+    pub scatters: Vec<Scatter>,
     /// What a reader must know: images, counts, failed cells.
     pub notes: Vec<String>,
 }
@@ -198,6 +199,25 @@ pub struct GalleryRow {
     pub label: String,
     pub input: Picture,
     pub maps: Vec<Picture>,
+}
+
+/// What several contenders predicted against what came true, on one network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scatter {
+    pub dataset: String,
+    pub model: String,
+    pub metric: String,
+    /// What the points are, kind by kind.
+    pub kinds: Vec<&'static str>,
+    pub panels: Vec<ScatterPanel>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScatterPanel {
+    pub label: String,
+    pub role: Role,
+    /// For each kind the points, predicted and actual, in standard deviations of what came true for the same unit.
+    pub points: Vec<Vec<(f64, f64)>>,
 }
 
 /// One image with the maps of several explainers, step by step as a metric shows them: a row per explainer.

@@ -55,6 +55,11 @@ impl Resampler {
         (low.min(centre - below), high.max(centre + above))
     }
 
+    /// The mean of the values of one resample; NaN of no values.
+    pub(super) fn resampled_mean(self, draw: usize, values: &[f64]) -> f64 {
+        self.row(draw, values.len()).map(|unit| values[unit]).sum::<f64>() / values.len() as f64
+    }
+
     /// t* of one resample of values that are given as deviations from their mean.
     fn t_ratio(self, draw: usize, deviations: &[f64], spread: f64) -> f64 {
         let count = deviations.len() as f64;

@@ -4,8 +4,10 @@ use tch::{Device, Kind};
 
 use super::read::Read;
 use super::{Data, MetricTable, ModelTable, Network, Origin, SplitName};
+use crate::catalogue::Chosen;
 use crate::config::{Section, suggest};
 use crate::explainers::{Contender, Unit};
+use crate::influence::InfluenceMethod;
 use crate::model::exported::EXPORT;
 use crate::model::randomize::Unfit;
 use crate::model::weights;
@@ -35,7 +37,7 @@ pub fn check(datasets: &[Read<Data>], explainers: &[Read<Contender>], metrics: &
         }
         for (index, explainer) in explainers.iter().enumerate() {
             let sees_truth = explainer.value.as_ref().is_some_and(|value| value.chosen.method.needs_truth());
-            let asking = metrics.iter().filter(|(_, table)| table.explainers.contains(&index));
+            let asking = metrics.iter().filter(|(_, table)| table.contenders.contains(&index));
             let asking: Vec<&str> = asking.map(|(metric, _)| metric.label.as_str()).collect();
             if sees_truth && !asking.is_empty() {
                 let by = format!("asked for by: {}", asking.join(", "));
@@ -66,8 +68,9 @@ pub fn check_asked(datasets: &[Read<Data>], explainers: &[Read<Contender>], metr
             }
             // Of one channel, a pixel is an element.
             if table.metric.method.ranks_elements() && data.described.shape.first() != Some(&1) {
-                let maps = |index: &&usize| explainers[**index].value.as_ref().is_some_and(ranks_pixels);
-                for explainer in table.explainers.iter().filter(maps).map(|index| &explainers[*index]) {
+                let maps = |row: &&Read<Contender>| row.value.as_ref().is_some_and(ranks_pixels);
+                let looked_at = table.contenders.iter().filter_map(|index| explainers.get(*index));
+                for explainer in looked_at.filter(maps) {
                     let message = format!(
                         "metric `{}` ranks single elements, and `{}` gives one number per pixel",
                         metric.label, explainer.label
@@ -117,11 +120,11 @@ pub fn check_recipes(networks: &[Network], models: &[Read<ModelTable>], metrics:
     let loaded =
         |index: &&usize| models[**index].value.as_ref().is_some_and(|table| matches!(table.origin, Origin::File(_)));
     for (metric, table) in metrics.iter().filter_map(|row| Some((row, row.value.as_ref()?))) {
-        let known = Known { repetitions: vec![0], ..Known::default() };
+        let known = Known { repetitions: vec![0], flips: vec![0], ..Known::default() };
         let needs = table.metric.method.needs(&known);
         let trains = |need: &Need| {
             matches!(need, Need::Model(of) | Need::Attributions(of) if *of != ModelRef::Original)
-                || matches!(need, Need::Retrained(_))
+                || matches!(need, Need::Retrained(_) | Need::Influence(_) | Need::Refitted(_))
         };
         for model in table.models.iter().filter(loaded).filter(|_| needs.iter().any(trains)) {
             let label = &models[*model].label;
@@ -179,6 +182,10 @@ pub fn check_maps(
     if let (false, false, Some(seeds)) = (draws, metrics.is_empty(), root.section("seeds")) {
         super::seeds::unused(&seeds, "draw");
     }
+    let flips = metrics.iter().any(|row| row.value.as_ref().is_none_or(|table| table.metric.method.flips()));
+    if let (false, Some(seeds)) = (flips, root.section("seeds")) {
+        super::seeds::unused(&seeds, "flip");
+    }
     for (metric, table) in tables() {
         let looks =
             |network: &&Network| table.datasets.contains(&network.dataset) && table.models.contains(&network.model);
@@ -208,6 +215,29 @@ pub fn check_maps(
     }
 }
 
+/// What influence methods ask of networks.
+pub fn check_influences(
+    networks: &[Network],
+    models: &[Read<ModelTable>],
+    influences: &[Read<Chosen<dyn InfluenceMethod>>],
+    metrics: &[Read<MetricTable>],
+    before: usize,
+) {
+    for (place, influence) in influences.iter().enumerate() {
+        let Some(chosen) = &influence.value else { continue };
+        let looked_at = |network: &&Network| {
+            let tables = metrics.iter().filter_map(|metric| metric.value.as_ref());
+            tables.into_iter().any(|table| table.names(network.dataset, network.model, before + place))
+        };
+        let unfit = |network: &Network| Some((network.model, chosen.method.check(&network.graph).err()?));
+        if let Some((model, misfit)) = networks.iter().filter(looked_at).find_map(unfit) {
+            let message = format!("{} model `{}`", misfit.message, models[model].label);
+            let key = misfit.keys.last().copied().unwrap_or("use");
+            influence.section.mistake(key, message, misfit.expected, misfit.help);
+        }
+    }
+}
+
 /// What metrics that move images ask of explainers.
 pub fn check_moved(explainers: &[Read<Contender>], metrics: &[Read<MetricTable>]) {
     let ends = [Perturbed::Attacked, Perturbed::Nearby];
@@ -217,7 +247,7 @@ pub fn check_moved(explainers: &[Read<Contender>], metrics: &[Read<MetricTable>]
             continue;
         }
         let help = |other: &str| Some(format!("narrow the metric with `explainers = [..]`{other}"));
-        for explainer in table.explainers.iter().map(|index| &explainers[*index]) {
+        for explainer in table.contenders.iter().filter_map(|index| explainers.get(*index)) {
             let Some(contender) = &explainer.value else { continue };
             let (label, asking) = (&explainer.label, &metric.label);
             if contender.chosen.entry == "precomputed" {

@@ -11,7 +11,8 @@ pub fn check(root: &Section, datasets: &[Read<Data>], explainers: &[Read<Contend
     let retraining = tables.filter_map(|(row, table)| Some((row, table, table.metric.method.removal()?)));
     let retraining: Vec<_> = retraining.collect();
     let read = metrics.iter().all(|metric| metric.value.is_some());
-    if let (true, Some(seeds)) = (retraining.is_empty() && read, root.section("seeds")) {
+    let repeats = metrics.iter().filter_map(|row| row.value.as_ref()).any(|table| table.metric.method.repeats());
+    if let (true, Some(seeds)) = (retraining.is_empty() && !repeats && read, root.section("seeds")) {
         super::seeds::unused(&seeds, "retrain");
     }
     for (metric, table, removal) in retraining {
@@ -53,7 +54,7 @@ fn check_random(metric: &Read<MetricTable>, table: &MetricTable, explainers: &[R
 
 /// Maps from a file are those of one split, and both are ranked.
 fn check_files(metric: &Read<MetricTable>, table: &MetricTable, explainers: &[Read<Contender>]) {
-    for explainer in table.explainers.iter().map(|index| &explainers[*index]) {
+    for explainer in table.contenders.iter().filter_map(|index| explainers.get(*index)) {
         if explainer.value.as_ref().is_some_and(|value| !value.chosen.method.files().is_empty()) {
             let message = format!(
                 "metric `{}` needs maps of training and test images, and the file of `{}` holds those of one split",

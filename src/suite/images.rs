@@ -78,6 +78,13 @@ impl Images {
         order.into_iter().filter(wanted).take(self.count).collect()
     }
 
+    /// For captions, where they are looked at as examples and not explained.
+    pub fn as_points(&self) -> String {
+        let split = if self.split == SplitName::Test { "test" } else { "training" };
+        let only = if self.only == Only::Correct { " that the network classifies correctly" } else { "" };
+        format!("{split} points drawn by seed{only}")
+    }
+
     /// For captions.
     pub fn shown(&self) -> String {
         let split = if self.split == SplitName::Test { "test" } else { "training" };

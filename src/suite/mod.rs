@@ -8,7 +8,8 @@ use crate::catalogue::Chosen;
 use crate::config::Settings;
 use crate::datasets::{Described, Source};
 use crate::error::{Error, Result};
-use crate::explainers::{Contender, Unit};
+use crate::explainers::{Contender, Role, Unit};
+use crate::influence::InfluenceMethod;
 use crate::metrics::Metric;
 use crate::model::Graph;
 use crate::model::train::Recipe;
@@ -57,6 +58,8 @@ pub struct Suite {
     pub repetitions: Vec<u64>,
     /// The draws of everything random beside training.
     pub draws: Vec<u64>,
+    /// The draws of wrong labels.
+    pub flips: Vec<u64>,
     /// At most so many images of each split are ranked and trained on anew: a quick look.
     pub limit: Option<usize>,
     pub over: Population,
@@ -64,6 +67,7 @@ pub struct Suite {
     pub datasets: Vec<Labelled<Data>>,
     pub models: Vec<Labelled<ModelTable>>,
     pub explainers: Vec<Labelled<Contender>>,
+    pub influences: Vec<Labelled<Chosen<dyn InfluenceMethod>>>,
     pub metrics: Vec<Labelled<MetricTable>>,
     /// Every dataset with every model that some metric looks at; all of them in a suite of networks alone.
     pub networks: Vec<Network>,
@@ -109,34 +113,65 @@ pub struct MetricTable {
     /// What the product is narrowed to; indices into the suite's tables.
     pub datasets: Vec<usize>,
     pub models: Vec<usize>,
-    pub explainers: Vec<usize>,
-    /// Pairs of an explainer and a model that the explainer's own `models` leaves out.
+    /// Places among the suite's contenders: explainers, or influence methods where the metric looks at those.
+    pub contenders: Vec<usize>,
+    /// Pairs of a contender and a model that the contender's own `models` leaves out.
     pub apart: Vec<(usize, usize)>,
     /// Looks only at what some other metric looks at, on that metric's images.
     pub follows: bool,
 }
 
 impl MetricTable {
-    fn names(&self, dataset: usize, model: usize, explainer: usize) -> bool {
+    fn names(&self, dataset: usize, model: usize, contender: usize) -> bool {
         self.datasets.contains(&dataset)
             && self.models.contains(&model)
-            && self.explainers.contains(&explainer)
-            && !self.apart.contains(&(explainer, model))
+            && self.contenders.contains(&contender)
+            && !self.apart.contains(&(contender, model))
     }
 }
 
 impl Suite {
-    /// The images for which `metric` looks at an explainer on a network; `None` if it does not.
-    pub fn images_of(&self, metric: usize, dataset: usize, model: usize, explainer: usize) -> Option<&Images> {
+    /// How many contenders there are: the explainers, then the influence methods.
+    pub fn contenders(&self) -> usize {
+        self.explainers.len() + self.influences.len()
+    }
+
+    pub fn contender_label(&self, contender: usize) -> &str {
+        match self.explainers.get(contender) {
+            Some(row) => &row.label,
+            None => &self.influences[contender - self.explainers.len()].label,
+        }
+    }
+
+    pub fn contender_role(&self, contender: usize) -> Role {
+        match self.explainers.get(contender) {
+            Some(row) => row.value.chosen.method.role(),
+            None => self.influences[contender - self.explainers.len()].value.method.role(),
+        }
+    }
+
+    /// A contender that is an influence method.
+    pub fn influence(&self, contender: usize) -> Result<&Chosen<dyn InfluenceMethod>> {
+        let row = contender.checked_sub(self.explainers.len()).and_then(|place| self.influences.get(place));
+        row.map(|row| &row.value).ok_or_else(|| Error::new("this contender says nothing of training examples"))
+    }
+
+    /// Whether a model is fitted as a convex problem, whose one solution can be followed when examples are left out.
+    pub fn is_convex(&self, model: usize) -> bool {
+        matches!(&self.models[model].value.origin, Origin::Trained(recipe) if recipe.is_convex())
+    }
+
+    /// The images for which `metric` looks at a contender on a network; `None` if it does not.
+    pub fn images_of(&self, metric: usize, dataset: usize, model: usize, contender: usize) -> Option<&Images> {
         let table = &self.metrics[metric].value;
-        if !table.names(dataset, model, explainer) {
+        if !table.names(dataset, model, contender) {
             return None;
         }
         if !table.follows {
             return Some(&table.images);
         }
         let mut others = self.metrics.iter().map(|other| &other.value).filter(|other| !other.follows);
-        others.find(|other| other.names(dataset, model, explainer)).map(|other| &other.images)
+        others.find(|other| other.names(dataset, model, contender)).map(|other| &other.images)
     }
 
     /// How many images a split has.
@@ -194,6 +229,7 @@ impl Suite {
         Known {
             repetitions: self.repetitions.clone(),
             draws: self.draws.clone(),
+            flips: self.flips.clone(),
             graph: self.network(dataset, model).map(|network| network.graph.clone()),
             ..Known::default()
         }

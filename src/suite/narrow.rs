@@ -13,6 +13,7 @@ impl Suite {
         let known: Vec<&str> = names(&self.datasets)
             .chain(names(&self.models))
             .chain(names(&self.explainers))
+            .chain(names(&self.influences))
             .chain(names(&self.metrics))
             .collect();
         for label in labels {
@@ -25,14 +26,17 @@ impl Suite {
             }
         }
         let (datasets, models) = (kept(&self.datasets, labels), kept(&self.models, labels));
-        let explainers = kept(&self.explainers, labels);
+        // Contenders are one table each, but one list.
+        let first = self.explainers.len();
+        let mut contenders = kept(&self.explainers, labels);
+        contenders.extend(kept(&self.influences, labels).into_iter().map(|place| first + place));
         let metrics = kept(&self.metrics, labels);
         let mut place = 0..;
         self.metrics.retain(|row| place.next().is_some_and(|place| row.value.follows || metrics.contains(&place)));
         for metric in &mut self.metrics {
             metric.value.datasets.retain(|index| datasets.contains(index));
             metric.value.models.retain(|index| models.contains(index));
-            metric.value.explainers.retain(|index| explainers.contains(index));
+            metric.value.contenders.retain(|index| contenders.contains(index));
         }
         self.networks.retain(|network| datasets.contains(&network.dataset) && models.contains(&network.model));
         Ok(())

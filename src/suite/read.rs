@@ -5,10 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Data, Images, Labelled, MetricTable, ModelTable, Network, Origin, Suite};
+use crate::catalogue::Chosen;
 use crate::config::{Section, suggest};
 use crate::datasets::DataFolder;
 use crate::error::{Error, Result};
 use crate::explainers::Contender;
+use crate::influence::InfluenceMethod;
 use crate::model::table as model_table;
 use crate::model::train::Recipe;
 use crate::stats::Population;
@@ -38,11 +40,15 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
     let datasets = table(root, "dataset", |section| read_dataset(section, data));
     let models = table(root, "model", |_| Some(()));
     tell_half(root);
-    let (explainers, apart) = read_explainers(root, &models);
-    let metrics = table(root, "metric", |section| Some(Narrowed::read(section, &datasets, &models, &explainers)));
+    let (explainers, mut apart) = read_contenders(root, "explainer", &models, crate::explainers::read);
+    let (influences, further) = read_contenders(root, "influence", &models, crate::influence::choose);
+    apart.extend(further.into_iter().map(|(place, model)| (explainers.len() + place, model)));
+    let contenders = Contenders { explainers: &explainers, influences: &influences };
+    let metrics = table(root, "metric", |section| Some(Narrowed::read(section, &datasets, &models, &contenders)));
     let networks = read_networks(&datasets, &models, &metrics);
     let models = model_tables(models, &smallest(&datasets));
-    let metrics = metric_tables(metrics, &images, &apart);
+    let metrics = metric_tables(metrics, &images, &apart, &contenders);
+    tell_pairs(&metrics, &contenders);
     root.finish();
 
     super::check::check(&datasets, &explainers, &metrics);
@@ -54,8 +60,9 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
     super::check::check_recipes(&networks, &models, &metrics);
     super::check::check_maps(root, &networks, &models, &explainers, &metrics);
     super::check::check_moved(&explainers, &metrics);
+    super::check::check_influences(&networks, &models, &influences, &metrics, explainers.len());
     let mut metrics = labelled(metrics)?;
-    metrics.extend(cost(&metrics));
+    metrics.extend(cost(&metrics, explainers.len()));
     Some(Suite {
         name: Path::new(path).file_stem()?.to_string_lossy().into_owned(),
         question,
@@ -64,12 +71,14 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
         model_seeds: seeds.model,
         repetitions: seeds.retrain,
         draws: seeds.draw,
+        flips: seeds.flip,
         limit: None,
         over,
         alpha,
         datasets: labelled(datasets)?,
         models: labelled(models)?,
         explainers: labelled(explainers)?,
+        influences: labelled(influences)?,
         metrics,
         networks,
     })
@@ -77,8 +86,10 @@ fn read_root(path: &str, root: &Section, data: &DataFolder) -> Option<Suite> {
 
 /// A suite without explainers and metrics is one of networks alone; with only one of the two it lacks the other.
 fn tell_half(root: &Section) {
-    for (there, lacking) in [("explainer", "metric"), ("metric", "explainer")] {
-        if root.has(there) && !root.has(lacking) {
+    for (there, lacking) in [("explainer", "metric"), ("influence", "metric"), ("metric", "explainer")] {
+        // Whether a metric looks at explainers or at influence methods is not known yet.
+        let instead = lacking == "explainer" && root.has("influence");
+        if root.has(there) && !root.has(lacking) && !instead {
             let expected = format!("at least one table `[[{lacking}]]`, as there is `[[{there}]]`");
             let help = "a suite that only trains its networks has neither".to_string();
             root.mistake_at_header(format!("there is no `[[{lacking}]]`"), Some(expected), Some(help));
@@ -86,9 +97,45 @@ fn tell_half(root: &Section) {
     }
 }
 
+/// What looks at one kind of contender needs some of that kind, and what nothing looks at is a slip of the pen.
+fn tell_pairs(metrics: &[Read<MetricTable>], contenders: &Contenders) {
+    if contenders.influences.is_empty() && contenders.explainers.is_empty() {
+        return;
+    }
+    let influences = |row: &Read<MetricTable>| Some(row.value.as_ref()?.metric.method.influences());
+    for (row, influences) in metrics.iter().filter_map(|row| Some((row, influences(row)?))) {
+        let (table, none) = match influences {
+            true => ("influence", contenders.influences.is_empty()),
+            false => ("explainer", contenders.explainers.is_empty()),
+        };
+        if none {
+            let message = format!("metric `{}` looks at tables `[[{table}]]`, and there is none", row.label);
+            row.section.mistake("use", message, None, None);
+        }
+        let other = if influences { "explainers" } else { "influences" };
+        if row.section.keys().iter().any(|key| key == other) {
+            let message = format!("metric `{}` does not look at {other}", row.label);
+            let help = format!("narrow it with `{table}s = [..]`");
+            row.section.mistake_at_key(other, message, None, Some(help));
+        }
+    }
+    let unseen = |kind: bool| metrics.iter().all(|row| influences(row).is_some_and(|influences| influences != kind));
+    let sections = [
+        (contenders.influences.first().map(|row| &row.section), true, "influence methods"),
+        (contenders.explainers.first().map(|row| &row.section), false, "explainers"),
+    ];
+    for (section, kind, words) in sections {
+        if let Some(section) = section.filter(|_| !metrics.is_empty() && unseen(kind)) {
+            section.mistake("use", format!("no metric of this suite looks at {words}"), None, None);
+        }
+    }
+}
+
 /// What explanations cost is a column of every table, stated or not.
-fn cost(metrics: &[Labelled<MetricTable>]) -> Option<Labelled<MetricTable>> {
-    if metrics.is_empty() || metrics.iter().any(|metric| metric.value.metric.entry == "cost") {
+fn cost(metrics: &[Labelled<MetricTable>], explainers: usize) -> Option<Labelled<MetricTable>> {
+    if metrics.iter().all(|metric| metric.value.metric.method.influences())
+        || metrics.iter().any(|metric| metric.value.metric.entry == "cost")
+    {
         return None;
     }
     let metric = crate::metrics::read(&Section::parse("", "use = 'cost'").ok()?)?;
@@ -96,12 +143,14 @@ fn cost(metrics: &[Labelled<MetricTable>]) -> Option<Labelled<MetricTable>> {
         let named = metrics.iter().flat_map(|metric| pick(&metric.value).iter().copied());
         named.collect::<BTreeSet<usize>>().into_iter().collect()
     };
+    let mut contenders: Vec<usize> = all(|table| &table.contenders);
+    contenders.retain(|contender| *contender < explainers);
     let value = MetricTable {
         metric,
         images: metrics[0].value.images.clone(),
         datasets: all(|table| &table.datasets),
         models: all(|table| &table.models),
-        explainers: all(|table| &table.explainers),
+        contenders,
         apart: metrics[0].value.apart.clone(),
         follows: true,
     };
@@ -130,7 +179,7 @@ fn labelled<T>(rows: Vec<Read<T>>) -> Option<Vec<Labelled<T>>> {
 /// for the suite as a whole to say.
 fn table<T>(root: &Section, key: &str, read: impl Fn(&Section) -> Option<T>) -> Vec<Read<T>> {
     let mut rows: Vec<Read<T>> = Vec::new();
-    let optional = ["explainer", "metric"].contains(&key) && !root.has(key);
+    let optional = ["explainer", "influence", "metric"].contains(&key) && !root.has(key);
     let sections = if optional { root.sections(key) } else { root.required_sections(key) };
     for (suffix, section) in sections.iter().flat_map(Section::variants) {
         // A model has no `use`: without a name it goes by its kind.
@@ -260,49 +309,68 @@ fn read_origin(section: &Section, input: &[i64]) -> Option<Origin> {
     }
 }
 
+/// The tables that metrics may look at.
+struct Contenders<'a> {
+    explainers: &'a [Read<Contender>],
+    influences: &'a [Read<Chosen<dyn InfluenceMethod>>],
+}
+
 /// The rows that a metric looks at.
 struct Narrowed {
     datasets: Vec<usize>,
     models: Vec<usize>,
     explainers: Vec<usize>,
+    influences: Vec<usize>,
 }
 
 impl Narrowed {
-    fn read(section: &Section, datasets: &[Read<Data>], models: &[Read<()>], explainers: &[Read<Contender>]) -> Self {
+    fn read(section: &Section, datasets: &[Read<Data>], models: &[Read<()>], contenders: &Contenders) -> Self {
         Self {
             datasets: narrow(section, "datasets", datasets),
             models: narrow(section, "models", models),
-            explainers: narrow(section, "explainers", explainers),
+            explainers: narrow(section, "explainers", contenders.explainers),
+            influences: narrow(section, "influences", contenders.influences),
         }
     }
 }
 
-/// The explainers, and which of them are not for which models: those that their own `models` does not name.
-fn read_explainers(root: &Section, models: &[Read<()>]) -> (Vec<Read<Contender>>, Vec<(usize, usize)>) {
-    // The list is read first, so that the explainer does not take it for a parameter of its own.
-    let read = |section: &Section| Some((narrow(section, "models", models), crate::explainers::read(section)));
+/// The contenders of one kind, and which of them are not for which models: those that their own `models` does not name.
+fn read_contenders<T>(
+    root: &Section,
+    key: &str,
+    models: &[Read<()>],
+    read: fn(&Section) -> Option<T>,
+) -> (Vec<Read<T>>, Vec<(usize, usize)>) {
+    // The list is read first, so that the method does not take it for a parameter of its own.
+    let read = |section: &Section| Some((narrow(section, "models", models), read(section)));
     let mut apart = Vec::new();
-    let split = |(e, row): (usize, Read<_>)| {
-        let (on, value): (Vec<usize>, Option<Contender>) = row.value.unwrap_or_default();
-        apart.extend((0..models.len()).filter(|model| !on.contains(model)).map(|model| (e, model)));
+    let split = |(place, row): (usize, Read<(Vec<usize>, Option<T>)>)| {
+        let (on, value) = row.value.unwrap_or_default();
+        apart.extend((0..models.len()).filter(|model| !on.contains(model)).map(|model| (place, model)));
         Read { section: row.section, base: row.base, label: row.label, value }
     };
-    let explainers = table(root, "explainer", read).into_iter().enumerate().map(split).collect();
-    (explainers, apart)
+    let rows = table(root, key, read).into_iter().enumerate().map(split).collect();
+    (rows, apart)
 }
 
-fn metric_tables(metrics: Vec<Read<Narrowed>>, images: &Images, apart: &[(usize, usize)]) -> Vec<Read<MetricTable>> {
+fn metric_tables(
+    metrics: Vec<Read<Narrowed>>,
+    images: &Images,
+    apart: &[(usize, usize)],
+    contenders: &Contenders,
+) -> Vec<Read<MetricTable>> {
+    let first = contenders.explainers.len();
     let rows = metrics.into_iter().map(|Read { section, base, label, value }| {
         let images = section.section("images").map_or_else(|| images.clone(), |own| Images::read(&own, images));
         let metric = crate::metrics::read(&section);
-        let table = value.zip(metric).map(|(Narrowed { datasets, models, explainers }, metric)| MetricTable {
-            metric,
-            images,
-            datasets,
-            models,
-            explainers,
-            apart: apart.to_vec(),
-            follows: false,
+        let table = value.zip(metric).map(|(narrowed, metric)| {
+            let Narrowed { datasets, models, explainers, influences } = narrowed;
+            let contenders = match metric.method.influences() {
+                true => influences.into_iter().map(|place| first + place).collect(),
+                false => explainers,
+            };
+            let apart = apart.to_vec();
+            MetricTable { metric, images, datasets, models, contenders, apart, follows: false }
         });
         Read { section, base, label, value: table }
     });

@@ -57,22 +57,30 @@ pub struct Levels {
     pub model: Vec<u64>,
     pub retrain: Vec<u64>,
     pub draw: Vec<u64>,
+    pub flip: Vec<u64>,
 }
 
 /// Draws of layers, where the suite does not say how many: they are the units of an interval.
 const DRAWS: u64 = 10;
 
+/// Draws of wrong labels, alike.
+const FLIPS: u64 = 10;
+
 /// Reads `seeds = { model = 3, retrain = 2, draw = 10 }` of the suite `root`.
 pub fn read(root: &Section) -> Levels {
     let Some(section) = root.section("seeds") else {
-        return Levels { model: vec![0], retrain: vec![0], draw: (0..DRAWS).collect() };
+        return Levels { model: vec![0], retrain: vec![0], draw: (0..DRAWS).collect(), flip: (0..FLIPS).collect() };
     };
     let seeds = |level, count| match section.get_if(level, Seeds::Count(count), Seeds::fit, Seeds::EXPECTED) {
         Seeds::Count(count) => (0..count).collect(),
         Seeds::List(seeds) => seeds,
     };
-    let levels = Levels { model: seeds("model", 1), retrain: seeds("retrain", 1), draw: seeds("draw", DRAWS) };
-    unused(&section, "flip");
+    let levels = Levels {
+        model: seeds("model", 1),
+        retrain: seeds("retrain", 1),
+        draw: seeds("draw", DRAWS),
+        flip: seeds("flip", FLIPS),
+    };
     section.finish();
     levels
 }

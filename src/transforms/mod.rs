@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::noise::Noise;
 
 mod corrupted_labels;
+mod flipped_labels;
 mod gaussian_pixels;
 mod none;
 mod permuted_labels;
@@ -17,6 +18,7 @@ mod random_labels;
 mod random_pixels;
 mod shuffled_pixels;
 
+pub use flipped_labels::flipped;
 pub use permuted_labels::permuted;
 
 /// Makes another dataset of one. The same `noise` gives the same dataset.

@@ -2,6 +2,7 @@
 
 pub mod augment;
 pub mod optimizer;
+pub mod proximal;
 pub mod recipe;
 pub mod robust;
 pub mod schedule;

@@ -24,6 +24,19 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    pub fn loss(&self) -> crate::model::convex::Loss {
+        crate::model::convex::Loss::CrossEntropy
+    }
+
+    pub fn regulariser(&self) -> f64 {
+        0.0
+    }
+
+    /// Whether it is a convex problem's one solution.
+    pub fn is_convex(&self) -> bool {
+        false
+    }
+
     /// Reads `train = { epochs = 20, batch = 64, optimizer = { .. }, schedule = { .. }, .. }` for examples of shape
     /// `input`. Mistakes are left with the section.
     pub fn read(section: &Section, input: &[i64]) -> Self {

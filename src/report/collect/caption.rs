@@ -54,7 +54,11 @@ impl Collected<'_> {
             if !self.looks_at(m, place) {
                 continue;
             }
-            let words = if table.metric.method.retrains() {
+            let words = if table.metric.method.flips() {
+                format!("{} draws of wrong labels", self.counts(place, m))
+            } else if table.metric.method.influences() {
+                format!("{} {}", self.counts(place, m), table.images.as_points())
+            } else if table.metric.method.retrains() {
                 let [train, test] =
                     [SplitName::Train, SplitName::Test].map(|split| self.suite.retrained(place.0, split));
                 let all = if self.suite.limit.is_none() { "all " } else { "only " };

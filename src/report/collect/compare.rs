@@ -26,10 +26,14 @@ impl Collected<'_> {
         }
     }
 
-    /// What the explainer of this label scored, network by network.
+    /// What the contender of this label scored, network by network.
     fn contents(&self, label: &str, m: usize, place: (usize, usize)) -> Option<&[Content]> {
-        let explainer = self.suite.explainers.iter().position(|explainer| explainer.label == label)?;
-        self.scores.get(&(place.0, place.1, explainer, m)).map(Vec::as_slice)
+        // An explainer and an influence method may share a label, but no metric looks at both.
+        let labelled = (0..self.suite.contenders()).filter(|contender| self.suite.contender_label(*contender) == label);
+        labelled
+            .map(|contender| (place.0, place.1, contender, m))
+            .find_map(|place| self.scores.get(&place))
+            .map(Vec::as_slice)
     }
 }
 

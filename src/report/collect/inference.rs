@@ -50,7 +50,11 @@ impl Collected<'_> {
         let unit = contents.filter_map(|content| content.record["unit"].as_str()).next();
         // Before the first score it says so itself.
         let retrained = self.suite.metrics[m].value.metric.method.retrains();
-        let drawn = self.suite.metrics[m].value.metric.method.draws();
+        let method = &self.suite.metrics[m].value.metric.method;
+        if method.influences() {
+            return if method.flips() { "draws of wrong labels" } else { "test points" };
+        }
+        let drawn = method.draws();
         match unit.map_or(retrained || drawn, |unit| unit == "repetition") {
             true if retrained => "retrainings",
             true => "draws",

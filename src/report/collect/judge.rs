@@ -15,6 +15,9 @@ pub fn estimate(inference: &Inference, contents: &[Content], measure: &Measure, 
     let raw = sample(contents, measure.name, point);
     let sample = if measure.over_classes { balanced(raw.clone(), contents) } else { raw.clone() };
     let mut estimate = inference.estimate(&sample);
+    if let Some(draws) = drawn(contents, measure) {
+        estimate = inference.over_draws(estimate, &draws);
+    }
     if measure.timing {
         // How long it took here, and no claim about other runs.
         (estimate.low, estimate.high) = (estimate.point, estimate.point);
@@ -25,6 +28,12 @@ pub fn estimate(inference: &Inference, contents: &[Content], measure: &Measure, 
     };
     let dots = if units.len() <= FEW && !measure.timing { units } else { Vec::new() };
     (estimate, dots)
+}
+
+/// The samples of a measure with what its units share drawn anew, where they share something.
+fn drawn(contents: &[Content], measure: &Measure) -> Option<Vec<Sample>> {
+    let name = measure.resampled_by?;
+    Some((0..points_of(contents, name).len()).map(|draw| sample(contents, name, draw)).collect())
 }
 
 /// The quantile of a measure that a bar speaks of.
@@ -56,6 +65,10 @@ pub fn half_width(estimate: &Estimate) -> Estimate {
 /// The mean of `a - b`, paired by network and unit.
 pub fn difference(inference: &Inference, a: &[Content], b: &[Content], measure: &Measure) -> Estimate {
     let (left, right) = (sample(a, measure.name, 0), sample(b, measure.name, 0));
+    if let (Some(own), Some(others)) = (drawn(a, measure), drawn(b, measure)) {
+        let draws: Vec<Sample> = own.iter().zip(&others).map(|(own, other)| own.minus(other)).collect();
+        return inference.over_draws(inference.difference(&left, &right), &draws);
+    }
     if !measure.over_classes {
         return inference.difference(&left, &right);
     }

@@ -10,6 +10,7 @@ mod lines;
 mod multiverse;
 mod networks;
 mod notes;
+mod scatters;
 mod scores;
 mod strips;
 mod verdicts;
@@ -43,7 +44,7 @@ const MOST: usize = 4;
 pub fn collect(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<CellId, String>) -> Result<Report> {
     let collected = Collected { suite, scores: scores::read(suite, plan, store)?, inference: inference(suite) };
     let (mut tables, mut multiverses, mut verdicts) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut pictures, mut all_strips) = (Vec::new(), Vec::new());
+    let (mut pictures, mut all_strips, mut scatters) = (Vec::new(), Vec::new(), Vec::new());
     for network in &suite.networks {
         let place = (network.dataset, network.model);
         let trained = read_networks(suite, plan, store, place)?;
@@ -51,6 +52,7 @@ pub fn collect(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<Cell
         verdicts.extend(collected.verdicts(place, &group));
         if !group.measures.is_empty() {
             tables.push(group);
+            scatters.extend(collected.scatters(place));
             multiverses.extend(collected.multiverses(place));
             let worst = worst::worst(suite, &collected.scores, place);
             pictures.extend(gallery(suite, plan, store, place, worst)?);
@@ -67,6 +69,7 @@ pub fn collect(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<Cell
         multiverses,
         pictures,
         strips: all_strips,
+        scatters,
         notes: verdicts.into_iter().chain(notes(suite, plan, store, failed)).collect(),
     })
 }
@@ -103,7 +106,7 @@ impl Collected<'_> {
         for (m, metric) in self.suite.metrics.iter().enumerate() {
             if metric.value.datasets.contains(&place.0) && metric.value.models.contains(&place.1) {
                 let measures = metric.value.metric.method.measures().into_iter();
-                columns.extend(measures.filter(|measure| measure.halfway_of.is_none()).map(|measure| (m, measure)));
+                columns.extend(measures.filter(|measure| !measure.hidden).map(|measure| (m, measure)));
             }
         }
         columns
@@ -112,11 +115,11 @@ impl Collected<'_> {
     fn group(&self, place: (usize, usize), trained: &[Value], failed: &BTreeMap<CellId, String>) -> Group {
         let columns = self.columns(place);
         let mut contenders: Vec<Contender> = Vec::new();
-        for (e, explainer) in self.suite.explainers.iter().enumerate() {
+        for e in 0..self.suite.contenders() {
             if columns.iter().any(|(m, _)| self.suite.images_of(*m, place.0, place.1, e).is_some()) {
                 contenders.push(Contender {
-                    label: explainer.label.clone(),
-                    role: explainer.value.chosen.method.role(),
+                    label: self.suite.contender_label(e).to_string(),
+                    role: self.suite.contender_role(e),
                     cells: columns.iter().map(|(m, measure)| self.cell((place.0, place.1, e, *m), measure)).collect(),
                     flags: self.flags((place.0, place.1, e)),
                 });

@@ -47,7 +47,7 @@ fn learnt_from(data: DataRef, own: bool) -> Option<&'static str> {
         DataRef::Stated if own => Some(""),
         DataRef::Counterpart => Some(", counterpart"),
         DataRef::PermutedLabels(_) => Some(", permuted labels"),
-        DataRef::Stated | DataRef::Nothing => None,
+        DataRef::Stated | DataRef::Nothing | DataRef::Flipped(..) => None,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::stats::Sample;
 use crate::store::{Array, Content, Data, Store};
 use crate::suite::Suite;
 
-/// Where a score belongs: dataset, model, explainer, metric.
+/// Where a score belongs: dataset, model, contender, metric.
 pub type Place = (usize, usize, usize, usize);
 
 /// The finished scores at each place, one per training seed in the suite's order; what is not there is an empty content, so
@@ -22,7 +22,7 @@ pub fn read(suite: &Suite, plan: &Plan, store: &Store) -> Result<BTreeMap<Place,
             && let Some(content) = store.get(row.score)?
         {
             let nothing = || Content { record: Value::Null, arrays: BTreeMap::new() };
-            let place = (row.network.dataset, row.network.model, row.explainer, row.metric);
+            let place = (row.network.dataset, row.network.model, row.contender, row.metric);
             let networks = scores.entry(place).or_insert_with(|| suite.model_seeds.iter().map(|_| nothing()).collect());
             networks[seed] = content;
         }

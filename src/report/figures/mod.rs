@@ -16,6 +16,7 @@ mod panels;
 mod pdf;
 mod pixels;
 mod render;
+mod scatter;
 mod similarities;
 mod standing;
 mod strips;
@@ -156,6 +157,11 @@ pub fn draw(report: &Report, size: Size) -> Vec<Figure> {
     for gallery in &report.pictures {
         let svg = gallery::draw(gallery, size);
         add(&gallery.dataset, &gallery.model, "gallery", gallery.title.clone(), svg);
+    }
+    for scatter in &report.scatters {
+        let svg = scatter::draw(scatter, size);
+        let title = format!("{}: predicted against actual, on {}, {}", scatter.metric, scatter.dataset, scatter.model);
+        add(&scatter.dataset, &scatter.model, &format!("{}.scatter", scatter.metric), title, svg);
     }
     for strips in &report.strips {
         let svg = strips::draw(strips, size);

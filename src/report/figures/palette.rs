@@ -5,7 +5,7 @@
 use super::canvas::{Canvas, RGBColor, Stroke};
 use crate::report::{Report, Role};
 
-const COLOURS: [RGBColor; 7] = [
+pub const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),

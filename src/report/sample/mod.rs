@@ -190,6 +190,7 @@ pub fn report() -> Report {
             note: "Images chosen by seed.".into(),
         }],
         strips: Vec::new(),
+        scatters: Vec::new(),
         notes: vec!["All cells finished.".into()],
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tch::{Device, Kind, Tensor};
 
+use super::Context;
 use crate::catalogue::Chosen;
 use crate::datasets::{DataFolder, Dataset, Split};
 use crate::error::{Error, Result};
@@ -11,7 +12,7 @@ use crate::imputers::Statistics;
 use crate::noise::Noise;
 use crate::plan::{DataRef, Train};
 use crate::suite::{SplitName, Suite};
-use crate::transforms::Transform;
+use crate::transforms::{Transform, flipped, permuted};
 
 /// A dataset with what is computed from it once.
 pub struct Loaded {
@@ -39,6 +40,21 @@ impl Loaded {
     }
 }
 
+impl Loaded {
+    /// The training labels that a network sees on this form of the data.
+    pub fn labels(&self, context: &Context, data: DataRef) -> Vec<i64> {
+        let stated = &self.dataset.train.labels;
+        match data {
+            DataRef::PermutedLabels(_) => permuted(stated, &context.noise().purpose("data-randomization")),
+            DataRef::Flipped(share, draw) => {
+                let classes = self.dataset.classes.len() as i64;
+                flipped(stated, classes, share.value(), &context.noise().purpose("flipped-labels").index(draw))
+            }
+            DataRef::Stated | DataRef::Counterpart | DataRef::Nothing => stated.clone(),
+        }
+    }
+}
+
 impl Cache {
     pub fn new(folder: DataFolder, datasets: usize) -> Self {
         Self { folder, loaded: (0..datasets).map(|_| Default::default()).collect() }
@@ -54,7 +70,7 @@ impl Cache {
         let source = suite.datasets[of.dataset].value.source.method.clone();
         let source = match of.data {
             // The training alone permutes labels: images are judged by true ones.
-            DataRef::Stated | DataRef::PermutedLabels(_) | DataRef::Nothing => source,
+            DataRef::Stated | DataRef::PermutedLabels(_) | DataRef::Flipped(..) | DataRef::Nothing => source,
             DataRef::Counterpart => source.counterpart().ok_or_else(|| Error::new("this data has no counterpart"))?,
         };
         let mut dataset = source.load(&self.folder)?;

@@ -3,11 +3,14 @@
 mod arrays;
 mod data;
 mod explain;
+mod influence;
 mod learn;
 mod perturb;
 mod picture;
+mod points;
 mod provenance;
 mod rank;
+mod refit;
 mod retrain;
 mod score;
 mod train;
@@ -65,6 +68,14 @@ impl Context {
             Task::Rank(task) => rank::perform(self, task, &needs[0])?,
             Task::Retrain(task) => retrain::perform(self, task, &needs, progress)?,
             Task::Perturb(task) => perturb::perform(self, task, &needs[0], &needs[1])?,
+            Task::Influence(task) => influence::perform(self, task, &needs)?,
+            Task::Refit(task) => refit::perform(self, task, &needs, progress)?,
+            Task::Score(task) if self.suite.metrics[task.metric].value.metric.method.influences() => {
+                match score::judge(self, task, store)? {
+                    Ok(content) => content,
+                    Err(missing) => return Ok(Outcome::Missing(missing)),
+                }
+            }
             Task::Score(task) if task.explained.is_empty() => match score::settle(self, task, store)? {
                 Ok(content) => content,
                 Err(missing) => return Ok(Outcome::Missing(missing)),
@@ -123,6 +134,11 @@ impl Context {
 }
 
 impl Context {
+    /// The same in double precision, as influence needs it.
+    fn precise_model(&self, network: &Train, trained: &Content) -> Result<Model> {
+        self.model(network, trained)?.to(self.device, tch::Kind::Double)
+    }
+
     /// What remains of a network that was trained from a row's seed once some of its layers are drawn anew.
     fn randomized(&self, trained: &Model, randomized: &Randomized, seed: u64) -> Result<Model> {
         // Rows draw for themselves, so that they stay independent.

@@ -10,9 +10,9 @@ use super::explain::scene;
 use super::{Context, arrays};
 use crate::error::{Error, Result};
 use crate::explainers::Unit;
-use crate::metrics::{Beside, Cost, Given, Moved, Other, ScoredUnit, Scores};
+use crate::metrics::{Beside, Cost, Given, Influenced, Moved, Other, Refitted, Said, ScoredUnit, Scores};
 use crate::model::Model;
-use crate::need::{Maps, Need, Perturbed};
+use crate::need::{About, Maps, Need, Perturbed, Refit};
 use crate::plan::{BLOCK, CellId, PART, Score};
 use crate::store::{Array, Content, Data, Store};
 
@@ -45,7 +45,7 @@ impl<'a> Scoring<'a> {
     /// maps are read from the store when the metric comes to them; the answer is the first cell of them that is gone, if any.
     pub fn add(&mut self, at: usize, blocks: &[Content], store: &Store) -> Result<std::result::Result<(), CellId>> {
         let table = &self.context.suite.metrics[self.task.metric].value;
-        let explainer = &self.context.suite.explainers[self.task.explainer].value;
+        let explainer = &self.context.suite.explainers[self.task.contender].value;
         let block = &blocks[0];
         let places = arrays::read_integers(block, "places")?;
         if places.is_empty() {
@@ -137,7 +137,7 @@ impl<'a> Scoring<'a> {
     /// One number per pixel, float64 [B, H, W], by the reduction of the explainer that made the maps.
     fn pixel_map(&self, maps: &Maps, content: &Content) -> Result<tch::Tensor> {
         let by = maps.by.as_deref().map(|label| self.context.suite.explainer(label)).transpose()?;
-        let explainer = &self.context.suite.explainers[by.unwrap_or(self.task.explainer)].value;
+        let explainer = &self.context.suite.explainers[by.unwrap_or(self.task.contender)].value;
         Ok(explainer.map.reduce(&self.attribution(content)?)?.f_to_kind(tch::Kind::Double)?)
     }
 
@@ -174,6 +174,67 @@ pub fn settle(context: &Context, task: &Score, store: &Store) -> Result<std::res
     }
     let metric = &context.suite.metrics[task.metric].value.metric.method;
     Ok(Ok(content(&[metric.settle(&known)?])?))
+}
+
+/// The score of an influence method, or a cell that is gone.
+pub fn judge(context: &Context, task: &Score, store: &Store) -> Result<std::result::Result<Content, CellId>> {
+    let missing = Cell::new(None);
+    let read = |need: &Need| -> Result<Vec<Content>> {
+        let answer = task.answers.iter().find(|(asked, _)| asked == need);
+        let (_, cells) = answer.ok_or_else(|| Error::new(format!("{need:?} was not asked for")))?;
+        let read = |id: &CellId| {
+            store.get(*id)?.ok_or_else(|| {
+                missing.set(Some(*id));
+                Error::new(format!("{id} is gone"))
+            })
+        };
+        cells.iter().map(read).collect()
+    };
+    let said = |about: &About| -> Result<Said> {
+        let cells = read(&Need::Influence(about.clone()))?;
+        let cell = cells.first().ok_or_else(|| Error::new("nobody was asked"))?;
+        let flipped = arrays::read_integers(cell, "flipped")?.iter().map(|flipped| *flipped != 0).collect();
+        Ok(Said { values: arrays::read_tensor(cell, "influence")?, flipped })
+    };
+    let refitted = |refit: &Refit| refitted(&read(&Need::Refitted(refit.clone()))?);
+    let suite = &context.suite;
+    let given = Influenced {
+        repetitions: suite.repetitions.clone(),
+        flips: suite.flips.clone(),
+        noise: context.noise(),
+        loss: super::points::recipe(context, &task.network)?.loss(),
+        said: &said,
+        refitted: &refitted,
+    };
+    let scores = suite.metrics[task.metric].value.metric.method.judge(&given);
+    match missing.get() {
+        Some(missing) => Ok(Err(missing)),
+        None => Ok(Ok(content(&[scores?])?)),
+    }
+}
+
+/// Trainings that several cells hold, as one.
+fn refitted(cells: &[Content]) -> Result<Refitted> {
+    let first = cells.first().ok_or_else(|| Error::new("nothing was trained anew"))?;
+    let (mut left_out, mut aimed, mut logits, mut unconverged) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    for cell in cells {
+        let mut places = arrays::read_integers(cell, "left_out")?.iter().map(|place| *place as usize);
+        for size in arrays::read_integers(cell, "sizes")? {
+            left_out.push(places.by_ref().take(*size as usize).collect());
+        }
+        aimed.extend(arrays::read_integers(cell, "aimed")?.iter().map(|point| usize::try_from(*point).ok()));
+        logits.push(arrays::read_tensor(cell, "logits")?);
+        unconverged += cell.record["unconverged"].as_u64().unwrap_or(0) as usize;
+    }
+    Ok(Refitted {
+        left_out,
+        aimed,
+        logits: tch::Tensor::f_cat(&logits, 0)?,
+        before: arrays::read_tensor(first, "before")?,
+        labels: arrays::read_tensor(first, "labels")?,
+        ids: arrays::read_integers(first, "ids")?.iter().map(|id| *id as u64).collect(),
+        unconverged,
+    })
 }
 
 /// Scores, block by block, as one record with arrays.

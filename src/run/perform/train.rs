@@ -17,18 +17,12 @@ use crate::noise::Noise;
 use crate::plan::{DataRef, Train};
 use crate::store::Content;
 use crate::suite::{Network, Origin};
-use crate::transforms::permuted;
 
 pub fn perform(context: &Context, task: &Train, progress: &dyn Fn(f64)) -> Result<Content> {
     let suite = &context.suite;
     let loaded = context.data.get(suite, task)?;
     let network = suite.network(task.dataset, task.model).ok_or_else(|| Error::new("the suite has no such network"))?;
-    let labels = match task.data {
-        DataRef::PermutedLabels(_) => {
-            permuted(&loaded.dataset.train.labels, &context.noise().purpose("data-randomization"))
-        }
-        _ => loaded.dataset.train.labels.clone(),
-    };
+    let labels = loaded.labels(context, task.data);
     let mut record = Map::new();
     // Keyed by the training seed alone: two recipes of one seed start from the same weights and see the same batches.
     let noise = context.noise().purpose("training").index(task.seed);

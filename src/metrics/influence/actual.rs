@@ -1,0 +1,141 @@
+//! What leaving training examples out did, and what an influence method said that it would do.
+
+use tch::{Kind, Tensor};
+
+use crate::config::Section;
+use crate::error::{Error, Result};
+use crate::influence::Quantity;
+use crate::metrics::{Influenced, Refitted};
+use crate::need::{LeftOut, Need, Refit, Share, Start};
+
+/// How networks are trained without some examples.
+#[derive(Clone, Copy, Debug)]
+pub enum Retraining {
+    Warm,
+    Cold,
+    /// Not trained: a proximal Bregman response, with this damping.
+    Proximal(Share),
+}
+
+impl Retraining {
+    pub fn read(section: &Section) -> Self {
+        let proximal = Self::Proximal(Share::new(0.0));
+        let chosen =
+            section.choice("start", "warm", &[("warm", Self::Warm), ("cold", Self::Cold), ("proximal", proximal)]);
+        match chosen {
+            Self::Proximal(_) => {
+                let expected = "a number of 0 or more";
+                let damping =
+                    section.get_if("damping", 0.01, |damping| *damping >= 0.0 && damping.is_finite(), expected);
+                Self::Proximal(Share::new(damping))
+            }
+            other => other,
+        }
+    }
+
+    /// Each with all examples as often as without some, so that the two are compared from one start.
+    pub fn starts(self, repetitions: &[u64]) -> Vec<Start> {
+        match self {
+            Self::Warm => vec![Start::Warm],
+            Self::Proximal(damping) => vec![Start::Proximal(damping)],
+            Self::Cold => repetitions.iter().map(|repetition| Start::Cold(*repetition)).collect(),
+        }
+    }
+
+    pub fn needs(self, repetitions: &[u64], left_out: &LeftOut) -> Vec<Need> {
+        let starts = self.starts(repetitions).into_iter();
+        starts.map(|start| Need::Refitted(Refit { left_out: left_out.clone(), start })).collect()
+    }
+
+    pub fn is_cold(self) -> bool {
+        matches!(self, Self::Cold)
+    }
+}
+
+/// What became of one quantity, training by training and test point by test point.
+pub struct Actual {
+    /// The trainings, of which all repetitions left the same examples out.
+    pub refitted: Refitted,
+    /// Repetition by repetition, training by training, the change at each test point.
+    pub changes: Vec<Vec<Vec<f64>>>,
+}
+
+impl Actual {
+    /// The changes of `quantity` against trainings with all examples from the same start.
+    pub fn of(given: &Influenced, retraining: Retraining, left_out: &LeftOut, quantity: Quantity) -> Result<Self> {
+        let mut changes = Vec::new();
+        let mut last = None;
+        for start in retraining.starts(&given.repetitions) {
+            let read = |left_out: &LeftOut| (given.refitted)(&Refit { left_out: left_out.clone(), start });
+            let (with, without) = (read(&LeftOut::Nothing)?, read(left_out)?);
+            let base = values(given, quantity, &with.logits.f_get(0)?, &with.labels)?;
+            let rows = (0..without.left_out.len() as i64).map(|at| {
+                let after = values(given, quantity, &without.logits.f_get(at)?, &without.labels)?;
+                Ok(after.iter().zip(&base).map(|(after, base)| after - base).collect())
+            });
+            changes.push(rows.collect::<Result<Vec<Vec<f64>>>>()?);
+            last = Some(without);
+        }
+        let refitted = last.ok_or_else(|| Error::new("nothing was trained anew"))?;
+        Ok(Self { refitted, changes })
+    }
+
+    /// The mean over `repetitions`, by their places, of the changes at a test point, of these trainings.
+    pub fn mean(&self, repetitions: &[usize], trainings: &[usize], point: usize) -> Vec<f64> {
+        let mean = |training: &usize| {
+            let of = repetitions.iter().map(|repetition| self.changes[*repetition][*training][point]);
+            of.sum::<f64>() / repetitions.len() as f64
+        };
+        trainings.iter().map(mean).collect()
+    }
+
+    /// All repetitions.
+    pub fn all(&self) -> Vec<usize> {
+        (0..self.changes.len()).collect()
+    }
+
+    /// What limits any prediction: the root of the reliability of the mean over all repetitions, from that of the means of its
+    /// two halves by Spearman and Brown's formula. NaN with a single repetition.
+    pub fn ceiling(&self, trainings: &[usize], point: usize, correlation: fn(&[f64], &[f64]) -> f64) -> f64 {
+        let (even, odd): (Vec<usize>, Vec<usize>) = self.all().into_iter().partition(|at| at % 2 == 0);
+        if odd.is_empty() {
+            return f64::NAN;
+        }
+        let half = correlation(&self.mean(&even, trainings, point), &self.mean(&odd, trainings, point));
+        (2.0 * half / (1.0 + half)).max(0.0).sqrt()
+    }
+
+    /// What the sums of the influences [T, N] of the examples that are left out predict, [T][m]: test point by test point,
+    /// training by training.
+    pub fn predicted(&self, influence: &Tensor) -> Result<Vec<Vec<f64>>> {
+        let (_, examples) = influence.size2()?;
+        let influence = influence.f_to_kind(Kind::Double)?;
+        let size = self.refitted.left_out.iter().map(Vec::len).max().unwrap_or(0);
+        if 8 * size < examples as usize {
+            let of = |row: Vec<f64>| {
+                let sum = |places: &Vec<usize>| places.iter().map(|place| row[*place]).sum();
+                self.refitted.left_out.iter().map(sum).collect()
+            };
+            return Ok(rows(&influence)?.into_iter().map(of).collect());
+        }
+        // Many at once are a product of matrices.
+        let mut without = vec![0f64; self.refitted.left_out.len() * examples as usize];
+        for (training, places) in self.refitted.left_out.iter().enumerate() {
+            places.iter().for_each(|place| without[training * examples as usize + place] = 1.0);
+        }
+        let without = Tensor::f_from_slice(&without)?.f_view([-1, examples])?.f_to_device(influence.device())?;
+        rows(&influence.f_matmul(&without.f_tr()?)?)
+    }
+}
+
+/// A quantity of logits [T, K].
+fn values(given: &Influenced, quantity: Quantity, logits: &Tensor, labels: &Tensor) -> Result<Vec<f64>> {
+    let values = quantity.of(given.loss, logits, labels)?;
+    Ok(Vec::try_from(values.f_to_kind(Kind::Double)?)?)
+}
+
+/// Row by row, what a method said: [T][N].
+pub fn rows(said: &Tensor) -> Result<Vec<Vec<f64>>> {
+    let said = said.f_to_kind(Kind::Double)?.f_contiguous()?;
+    (0..said.size()[0]).map(|row| Ok(Vec::try_from(said.f_get(row)?)?)).collect()
+}
