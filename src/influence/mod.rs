@@ -15,18 +15,13 @@ use crate::model::convex::Loss;
 use crate::model::{Graph, Model};
 use crate::noise::Noise;
 
+pub mod calculus;
 mod loss;
+mod quantity;
+#[cfg(test)]
+mod support;
 
-/// What is looked at of an example.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Quantity {
-    /// That which training minimises, of the label, without the regulariser.
-    Loss,
-    /// log p / (1 - p) of the label's probability p: z_y - log sum over the others of exp z.
-    Margin,
-    /// The label's logit.
-    Logit,
-}
+pub use quantity::Quantity;
 
 /// Examples of one split, in float64.
 pub struct Points {
@@ -36,6 +31,26 @@ pub struct Points {
     pub labels: Tensor,
     /// Their names, for draws.
     pub ids: Vec<u64>,
+}
+
+impl Points {
+    /// N
+    pub fn len(&self) -> i64 {
+        self.ids.len() as i64
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// `count` of them from `start` on.
+    pub fn part(&self, start: i64, count: i64) -> Result<Self> {
+        Ok(Self {
+            x: self.x.f_narrow(0, start, count)?,
+            labels: self.labels.f_narrow(0, start, count)?,
+            ids: self.ids[start as usize..(start + count) as usize].to_vec(),
+        })
+    }
 }
 
 /// What an influence method is given: the network as trained, on what, and what is asked.

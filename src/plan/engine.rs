@@ -23,6 +23,14 @@ const SOURCES: &[(&str, &str)] = sources![
     "explainers/segments/slic.rs",
     "imputers/blur.rs",
     "imputers/mod.rs",
+    "influence/calculus/curvature.rs",
+    "influence/calculus/gradients.rs",
+    "influence/calculus/layer.rs",
+    "influence/calculus/mod.rs",
+    "influence/calculus/parameters.rs",
+    "influence/calculus/tape.rs",
+    "influence/mod.rs",
+    "influence/quantity.rs",
     "metrics/mod.rs",
     "model/evaluate.rs",
     "model/exported/archive.rs",
@@ -139,6 +147,8 @@ mod tests {
             "explainers/segments.rs",
             "imputers/blur.rs",
             "imputers/mod.rs",
+            "influence/mod.rs",
+            "influence/quantity.rs",
             "metrics/mod.rs",
             "need.rs",
             "noise.rs",
@@ -149,6 +159,7 @@ mod tests {
         ];
         let mut wanted = shared.map(String::from).to_vec();
         files(&src.join("explainers/segments"), &mut wanted);
+        files(&src.join("influence/calculus"), &mut wanted);
         files(&src.join("model"), &mut wanted);
         files(&src.join("run/perform"), &mut wanted);
         wanted.sort();
