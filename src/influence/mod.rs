@@ -16,8 +16,10 @@ use crate::model::{Graph, Model};
 use crate::noise::Noise;
 
 pub mod calculus;
+pub mod influence_function;
 mod loss;
 mod quantity;
+pub mod solve;
 #[cfg(test)]
 mod support;
 
@@ -101,7 +103,10 @@ pub trait InfluenceMethod: Send + Sync {
     }
 }
 
-pub const ALL: &[Entry<dyn InfluenceMethod>] = &[loss::ENTRY];
+pub const ALL: &[Entry<dyn InfluenceMethod>] = &[
+    influence_function::ENTRY,
+    loss::ENTRY,
+];
 
 /// The method that a table `[[influence]]` names by `use`.
 pub fn choose(section: &Section) -> Option<Chosen<dyn InfluenceMethod>> {

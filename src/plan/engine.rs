@@ -31,6 +31,11 @@ const SOURCES: &[(&str, &str)] = sources![
     "influence/calculus/tape.rs",
     "influence/mod.rs",
     "influence/quantity.rs",
+    "influence/solve/arnoldi.rs",
+    "influence/solve/conjugate_gradients.rs",
+    "influence/solve/exact.rs",
+    "influence/solve/lissa.rs",
+    "influence/solve/mod.rs",
     "metrics/mod.rs",
     "model/evaluate.rs",
     "model/exported/archive.rs",
@@ -160,6 +165,7 @@ mod tests {
         let mut wanted = shared.map(String::from).to_vec();
         files(&src.join("explainers/segments"), &mut wanted);
         files(&src.join("influence/calculus"), &mut wanted);
+        files(&src.join("influence/solve"), &mut wanted);
         files(&src.join("model"), &mut wanted);
         files(&src.join("run/perform"), &mut wanted);
         wanted.sort();
