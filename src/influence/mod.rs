@@ -18,6 +18,7 @@ use crate::noise::Noise;
 pub mod calculus;
 pub mod influence_function;
 mod loss;
+mod newton_step;
 mod quantity;
 pub mod solve;
 #[cfg(test)]
@@ -105,6 +106,7 @@ pub trait InfluenceMethod: Send + Sync {
 
 pub const ALL: &[Entry<dyn InfluenceMethod>] = &[
     influence_function::ENTRY,
+    newton_step::ENTRY,
     loss::ENTRY,
 ];
 
