@@ -16,6 +16,7 @@ use crate::model::{Graph, Model};
 use crate::noise::Noise;
 
 pub mod calculus;
+mod gradient_dot;
 pub mod influence_function;
 mod loss;
 mod newton_step;
@@ -107,6 +108,7 @@ pub trait InfluenceMethod: Send + Sync {
 pub const ALL: &[Entry<dyn InfluenceMethod>] = &[
     influence_function::ENTRY,
     newton_step::ENTRY,
+    gradient_dot::ENTRY,
     loss::ENTRY,
 ];
 
