@@ -16,6 +16,7 @@ use crate::model::{Graph, Model};
 use crate::noise::Noise;
 
 pub mod calculus;
+mod gradient_cosine;
 mod gradient_dot;
 pub mod influence_function;
 mod loss;
@@ -109,6 +110,7 @@ pub const ALL: &[Entry<dyn InfluenceMethod>] = &[
     influence_function::ENTRY,
     newton_step::ENTRY,
     gradient_dot::ENTRY,
+    gradient_cosine::ENTRY,
     loss::ENTRY,
 ];
 
