@@ -25,6 +25,7 @@ mod quantity;
 pub mod solve;
 #[cfg(test)]
 mod support;
+mod tracin;
 
 pub use quantity::Quantity;
 
@@ -100,6 +101,11 @@ pub trait InfluenceMethod: Send + Sync {
         0
     }
 
+    /// Whether it looks at the network on its way through training.
+    fn checkpoints(&self) -> bool {
+        false
+    }
+
     /// Whether it can look at this network.
     fn check(&self, _graph: &Graph) -> Result<(), Misfit> {
         Ok(())
@@ -109,6 +115,7 @@ pub trait InfluenceMethod: Send + Sync {
 pub const ALL: &[Entry<dyn InfluenceMethod>] = &[
     influence_function::ENTRY,
     newton_step::ENTRY,
+    tracin::ENTRY,
     gradient_dot::ENTRY,
     gradient_cosine::ENTRY,
     loss::ENTRY,
