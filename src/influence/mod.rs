@@ -19,7 +19,9 @@ pub mod calculus;
 mod gradient_cosine;
 mod gradient_dot;
 pub mod influence_function;
+mod last_layer;
 mod loss;
+mod nearest;
 mod newton_step;
 mod quantity;
 pub mod solve;
@@ -119,6 +121,7 @@ pub const ALL: &[Entry<dyn InfluenceMethod>] = &[
     gradient_dot::ENTRY,
     gradient_cosine::ENTRY,
     loss::ENTRY,
+    nearest::ENTRY,
 ];
 
 /// The method that a table `[[influence]]` names by `use`.
