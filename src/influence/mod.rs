@@ -24,6 +24,7 @@ mod loss;
 mod nearest;
 mod newton_step;
 mod quantity;
+mod random;
 pub mod solve;
 #[cfg(test)]
 mod support;
@@ -122,6 +123,7 @@ pub const ALL: &[Entry<dyn InfluenceMethod>] = &[
     gradient_cosine::ENTRY,
     loss::ENTRY,
     nearest::ENTRY,
+    random::ENTRY,
 ];
 
 /// The method that a table `[[influence]]` names by `use`.
