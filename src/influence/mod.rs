@@ -25,6 +25,7 @@ mod nearest;
 mod newton_step;
 mod quantity;
 mod random;
+mod representer;
 pub mod solve;
 #[cfg(test)]
 mod support;
@@ -121,6 +122,7 @@ pub const ALL: &[Entry<dyn InfluenceMethod>] = &[
     tracin::ENTRY,
     gradient_dot::ENTRY,
     gradient_cosine::ENTRY,
+    representer::ENTRY,
     loss::ENTRY,
     nearest::ENTRY,
     random::ENTRY,
