@@ -23,6 +23,7 @@ mod last_layer;
 mod loss;
 mod nearest;
 mod newton_step;
+mod projection;
 mod quantity;
 mod random;
 mod representer;
@@ -30,6 +31,7 @@ pub mod solve;
 #[cfg(test)]
 mod support;
 mod tracin;
+mod trak;
 
 pub use quantity::Quantity;
 
@@ -119,6 +121,7 @@ pub trait InfluenceMethod: Send + Sync {
 pub const ALL: &[Entry<dyn InfluenceMethod>] = &[
     influence_function::ENTRY,
     newton_step::ENTRY,
+    trak::ENTRY,
     tracin::ENTRY,
     gradient_dot::ENTRY,
     gradient_cosine::ENTRY,
