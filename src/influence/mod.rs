@@ -15,18 +15,25 @@ use crate::model::convex::Loss;
 use crate::model::{Graph, Model};
 use crate::noise::Noise;
 
+pub mod calculus;
+mod gradient_cosine;
+mod gradient_dot;
+pub mod influence_function;
+mod last_layer;
 mod loss;
+mod nearest;
+mod newton_step;
+mod projection;
+mod quantity;
+mod random;
+mod representer;
+pub mod solve;
+#[cfg(test)]
+mod support;
+mod tracin;
+mod trak;
 
-/// What is looked at of an example.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Quantity {
-    /// That which training minimises, of the label, without the regulariser.
-    Loss,
-    /// log p / (1 - p) of the label's probability p: z_y - log sum over the others of exp z.
-    Margin,
-    /// The label's logit.
-    Logit,
-}
+pub use quantity::Quantity;
 
 impl Quantity {
     /// Reads `quantity = "loss"`.
@@ -60,6 +67,26 @@ pub struct Points {
     pub labels: Tensor,
     /// Their names, for draws.
     pub ids: Vec<u64>,
+}
+
+impl Points {
+    /// N
+    pub fn len(&self) -> i64 {
+        self.ids.len() as i64
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// `count` of them from `start` on.
+    pub fn part(&self, start: i64, count: i64) -> Result<Self> {
+        Ok(Self {
+            x: self.x.f_narrow(0, start, count)?,
+            labels: self.labels.f_narrow(0, start, count)?,
+            ids: self.ids[start as usize..(start + count) as usize].to_vec(),
+        })
+    }
 }
 
 /// What an influence method is given: the network as trained, on what, and what is asked.
@@ -104,13 +131,29 @@ pub trait InfluenceMethod: Send + Sync {
         0
     }
 
+    /// Whether it looks at the network on its way through training.
+    fn checkpoints(&self) -> bool {
+        false
+    }
+
     /// Whether it can look at this network.
     fn check(&self, _graph: &Graph) -> Result<(), Misfit> {
         Ok(())
     }
 }
 
-pub const ALL: &[Entry<dyn InfluenceMethod>] = &[loss::ENTRY];
+pub const ALL: &[Entry<dyn InfluenceMethod>] = &[
+    influence_function::ENTRY,
+    newton_step::ENTRY,
+    trak::ENTRY,
+    tracin::ENTRY,
+    gradient_dot::ENTRY,
+    gradient_cosine::ENTRY,
+    representer::ENTRY,
+    loss::ENTRY,
+    nearest::ENTRY,
+    random::ENTRY,
+];
 
 /// The method that a table `[[influence]]` names by `use`.
 pub fn choose(section: &Section) -> Option<Chosen<dyn InfluenceMethod>> {

@@ -23,6 +23,21 @@ const SOURCES: &[(&str, &str)] = sources![
     "explainers/segments/slic.rs",
     "imputers/blur.rs",
     "imputers/mod.rs",
+    "influence/calculus/curvature.rs",
+    "influence/calculus/gradients.rs",
+    "influence/calculus/layer.rs",
+    "influence/calculus/mod.rs",
+    "influence/calculus/parameters.rs",
+    "influence/calculus/tape.rs",
+    "influence/last_layer.rs",
+    "influence/mod.rs",
+    "influence/projection.rs",
+    "influence/quantity.rs",
+    "influence/solve/arnoldi.rs",
+    "influence/solve/conjugate_gradients.rs",
+    "influence/solve/exact.rs",
+    "influence/solve/lissa.rs",
+    "influence/solve/mod.rs",
     "metrics/mod.rs",
     "model/convex/fit.rs",
     "model/convex/loss.rs",
@@ -144,6 +159,10 @@ mod tests {
             "explainers/segments.rs",
             "imputers/blur.rs",
             "imputers/mod.rs",
+            "influence/last_layer.rs",
+            "influence/mod.rs",
+            "influence/projection.rs",
+            "influence/quantity.rs",
             "metrics/mod.rs",
             "need.rs",
             "noise.rs",
@@ -154,6 +173,8 @@ mod tests {
         ];
         let mut wanted = shared.map(String::from).to_vec();
         files(&src.join("explainers/segments"), &mut wanted);
+        files(&src.join("influence/calculus"), &mut wanted);
+        files(&src.join("influence/solve"), &mut wanted);
         files(&src.join("model"), &mut wanted);
         files(&src.join("run/perform"), &mut wanted);
         wanted.sort();
