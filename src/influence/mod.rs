@@ -35,30 +35,6 @@ mod trak;
 
 pub use quantity::Quantity;
 
-impl Quantity {
-    /// Reads `quantity = "loss"`.
-    pub fn read(section: &Section, default: &str) -> Self {
-        section.choice("quantity", default, &[("loss", Self::Loss), ("margin", Self::Margin), ("logit", Self::Logit)])
-    }
-
-    /// Its values [B], of logits [B, K] and labels [B].
-    pub fn of(self, loss: Loss, logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
-        match self {
-            Self::Loss => loss.of(logits, labels),
-            _ => Err(crate::error::Error::new("later")),
-        }
-    }
-
-    /// "loss", "margin", "logit"
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Loss => "loss",
-            Self::Margin => "margin",
-            Self::Logit => "logit",
-        }
-    }
-}
-
 /// Examples of one split, in float64.
 pub struct Points {
     /// [N, input..]

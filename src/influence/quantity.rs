@@ -2,6 +2,7 @@
 
 use tch::{Kind, Tensor};
 
+use crate::config::Section;
 use crate::error::Result;
 use crate::model::Score;
 use crate::model::convex::Loss;
@@ -18,6 +19,20 @@ pub enum Quantity {
 }
 
 impl Quantity {
+    /// Reads `quantity = "loss"`.
+    pub fn read(section: &Section, default: &str) -> Self {
+        section.choice("quantity", default, &[("loss", Self::Loss), ("margin", Self::Margin), ("logit", Self::Logit)])
+    }
+
+    /// "loss", "margin", "logit"
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Loss => "loss",
+            Self::Margin => "margin",
+            Self::Logit => "logit",
+        }
+    }
+
     /// The quantity, [B], of logits [B, K] and labels [B], where `loss` is what training minimises.
     pub fn of(self, loss: Loss, logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
         match self {
