@@ -257,7 +257,7 @@ fn every_metric_scores_each_example_alone_as_in_a_batch_and_keeps_its_word_on_me
     let map = Tensor::rand([5, SIDE, SIDE], (Kind::Double, Device::Cpu));
     for entry in metrics::ALL {
         let metric = metric(&example(entry.name));
-        if metric.retrains() {
+        if metric.retrains() || metric.influences() {
             // These look at trainings, not at images.
             continue;
         }
@@ -387,6 +387,19 @@ fn directions_are_stated_for_every_measure_that_ranks() {
         ("box-iou", "iou", Direction::Higher),
         ("box-iou", "success", Direction::Higher),
         ("clever-hans", "difference", Direction::Higher),
+        ("leave-one-out", "pearson", Direction::Higher),
+        ("leave-one-out", "spearman", Direction::Higher),
+        ("leave-one-out", "relative-l2", Direction::Lower),
+        ("leave-one-out", "top-pearson", Direction::Higher),
+        ("leave-one-out", "top-spearman", Direction::Higher),
+        ("leave-one-out", "top-relative-l2", Direction::Lower),
+        ("linear-datamodelling-score", "lds", Direction::Higher),
+        ("mislabel-detection", "auroc", Direction::Higher),
+        ("mislabel-detection", "average-precision", Direction::Higher),
+        ("mislabel-detection", "recall", Direction::Higher),
+        ("brittleness", "area", Direction::Higher),
+        ("brittleness", "change", Direction::Higher),
+        ("brittleness", "flipped", Direction::Higher),
     ];
     assert_eq!(ranked, expected);
 }

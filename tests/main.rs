@@ -8,6 +8,7 @@ mod coverage;
 mod exported;
 mod exported_training;
 mod fragility;
+mod influence;
 mod mistakes;
 mod model_files;
 mod mutation;

@@ -255,7 +255,7 @@ fn a_second_round_follows_from_the_first() {
     bench.suite.explainers.truncate(1);
     bench.suite.model_seeds.truncate(1);
     let metric = &mut bench.suite.metrics[0].value;
-    metric.explainers = vec![0];
+    metric.contenders = vec![0];
     metric.metric.method = Arc::new(TwoRounds);
 
     let first = bench.plan();

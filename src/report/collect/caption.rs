@@ -23,7 +23,7 @@ impl Collected<'_> {
             self.networks(trained),
             self.images(place),
             self.inference_words(|m| self.looks_at(m, place)),
-            controls(contenders)
+            controls(contenders, !self.suite.explainers.is_empty())
         )
     }
 
@@ -98,14 +98,14 @@ impl Collected<'_> {
     }
 }
 
-/// The controls by name.
-fn controls(contenders: &[Contender]) -> String {
+/// The controls by name. Those of influence methods may see the model.
+fn controls(contenders: &[Contender], blind: bool) -> String {
     let of = |role: Role, words: &str| {
         let labels = contenders.iter().filter(|contender| contender.role == role);
         let labels: Vec<&str> = labels.map(|contender| contender.label.as_str()).collect();
         if labels.is_empty() { String::new() } else { format!(" {words}: {}.", labels.join(", ")) }
     };
-    let blind = of(Role::Control, "Controls that do not see the model");
+    let blind = of(Role::Control, if blind { "Controls that do not see the model" } else { "Controls" });
     let leak = of(Role::Leak, "Writes the class into its map");
     format!("{blind}{leak}{}", of(Role::Oracle, "Sees the truth"))
 }
@@ -118,11 +118,11 @@ mod tests {
     #[test]
     fn controls_are_named_by_what_they_see() {
         let mut contenders = sample::group().contenders;
-        assert_eq!(controls(&contenders), " Controls that do not see the model: random, input.");
+        assert_eq!(controls(&contenders, true), " Controls that do not see the model: random, input.");
         contenders[3].role = Role::Oracle;
-        assert_eq!(controls(&contenders), " Controls that do not see the model: random. Sees the truth: input.");
+        assert_eq!(controls(&contenders, true), " Controls that do not see the model: random. Sees the truth: input.");
         contenders[2].role = Role::Leak;
-        assert_eq!(controls(&contenders), " Writes the class into its map: random. Sees the truth: input.");
-        assert_eq!(controls(&contenders[..2]), "");
+        assert_eq!(controls(&contenders, true), " Writes the class into its map: random. Sees the truth: input.");
+        assert_eq!(controls(&contenders[..2], true), "");
     }
 }

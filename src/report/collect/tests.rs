@@ -52,7 +52,7 @@ fn auc(explainer: &str, metric: &str, seed: usize) -> f64 {
 
 /// All four images of a network score the same.
 fn scored(suite: &Suite, task: &Score) -> Content {
-    let (explainer, metric) = (&suite.explainers[task.explainer].label, &suite.metrics[task.metric]);
+    let (explainer, metric) = (&suite.explainers[task.contender].label, &suite.metrics[task.metric]);
     let value = auc(explainer, &metric.label, task.network.seed as usize);
     let integers = |values: [i64; 4]| Array { shape: vec![4], data: Data::I64(values.to_vec()) };
     let mut arrays =

@@ -35,7 +35,10 @@ pub fn general(tables: &[Table], marks: &Marks) -> Vec<String> {
             occurs(|entry| entry.best),
             format!("{}: the best explainer of a column and those not separable from it: {SEPARABLE}.", marks.best),
         ),
-        (controls, format!("{}: controls, which do not see the model or see the truth.", marks.controls)),
+        (
+            controls,
+            format!("{}: controls, the bar that the others have to pass, and what sees the truth.", marks.controls),
+        ),
         (leaks, format!("{LEAK}: writes the class into its map: no bar, but what the metric can be cheated by.")),
         (
             occurs(|entry| entry.invalid > 0),
@@ -129,7 +132,7 @@ mod tests {
             ]
         );
         let best = format!("Bold: the best explainer of a column and those not separable from it: {SEPARABLE}.");
-        let controls = "Italics: controls, which do not see the model or see the truth.".to_string();
+        let controls = "Italics: controls, the bar that the others have to pass, and what sees the truth.".to_string();
         let invalid = "(n invalid): values that are undefined; they are counted and left out.".to_string();
         let both = "↓ lower is better; ↑ higher is better.".to_string();
         let tables = [removal, table(&group, Family::Localization)];
