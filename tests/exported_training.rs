@@ -33,7 +33,8 @@ fn a_few_steps_move_weights_and_running_statistics_and_lower_the_loss() {
     let recipe = Recipe::read(&section, &graph.input);
     let data = TrainData { images: &images, labels: &labels, ids: &ids, redrawn: None };
     let noise = Noise::new(4);
-    let trained = train(&graph, &recipe, &data, &noise, Device::Cpu, &mut |_| Ok(ControlFlow::Continue(()))).unwrap();
+    let trained =
+        train(&graph, &recipe, &data, None, &noise, Device::Cpu, &mut |_| Ok(ControlFlow::Continue(()))).unwrap();
     assert_eq!(trained.steps, 24);
     assert!(trained.loss[5] < 0.5 * trained.loss[0], "{:?}", trained.loss);
     let start = untrained(&graph, &noise, Kind::Float, Device::Cpu).unwrap();

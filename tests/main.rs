@@ -4,6 +4,7 @@ mod acceptance;
 mod architecture;
 mod cli;
 mod conformance;
+mod convex;
 mod coverage;
 mod exported;
 mod exported_training;

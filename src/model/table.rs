@@ -6,6 +6,7 @@ use super::exported::{self, EXPORT, Exported, FileKind};
 use super::graph::Graph;
 use super::layers;
 use super::script;
+use super::train::Recipe;
 use crate::config::Section;
 use crate::error::Error;
 
@@ -15,6 +16,18 @@ pub const KEYS: &[&str] = &["layers", "preprocess", "file", "classes"];
 /// Reads the network of a `[[model]]` table for examples of shape `input` in `classes` classes. Mistakes are left with the
 /// section; with any, there is no graph.
 pub fn read(section: &Section, input: &[i64], classes: Option<i64>) -> Option<Graph> {
+    let graph = read_graph(section, input, classes)?;
+    // What can be asked for beside `train` is asked for first, for those who are told.
+    section.expect(KEYS);
+    if section.keys().iter().any(|key| key == "train")
+        && let Some(train) = section.section("train")
+    {
+        Recipe::check(&train, &graph);
+    }
+    Some(graph)
+}
+
+fn read_graph(section: &Section, input: &[i64], classes: Option<i64>) -> Option<Graph> {
     if !section.has("file") {
         return layers::read(section, input, classes);
     }

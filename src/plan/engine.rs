@@ -85,6 +85,8 @@ const SOURCES: &[(&str, &str)] = sources![
     "model/smooth.rs",
     "model/table.rs",
     "model/train/augment.rs",
+    "model/train/checkpoints.rs",
+    "model/train/convex.rs",
     "model/train/mod.rs",
     "model/train/optimizer.rs",
     "model/train/recipe.rs",

@@ -54,17 +54,6 @@ pub struct Fitted {
 impl Regression {
     /// The minimum, from `start` [K, F]. Where it is not found, the result says so.
     pub fn fit(&self, start: &Tensor, fit: &Fit, solver: Solver) -> Result<Fitted> {
-        self.fit_telling(start, fit, solver, &mut |_| ())
-    }
-
-    /// The same; `on_step` hears how many steps were taken after each of them.
-    pub fn fit_telling(
-        &self,
-        start: &Tensor,
-        fit: &Fit,
-        solver: Solver,
-        on_step: &mut dyn FnMut(usize),
-    ) -> Result<Fitted> {
         tch::no_grad(|| {
             let mut here = Place::at(self, start.f_detach()?.copy())?;
             let mut memory = Memory::default();
@@ -103,7 +92,6 @@ impl Regression {
                 idle = if fell || here.norm < 0.9 * least { 0 } else { idle + 1 };
                 least = least.min(here.norm);
                 stuck = idle >= IDLE;
-                on_step(iterations);
             }
         })
     }

@@ -184,6 +184,11 @@ impl Regression {
         Ok(self.features.f_matmul(&theta.f_transpose(0, 1)?)?)
     }
 
+    /// The losses of all examples, those left out too, [N].
+    pub fn losses(&self, theta: &Tensor) -> Result<Tensor> {
+        self.loss.of(&self.logits(theta)?, &self.labels)
+    }
+
     /// J(theta)
     pub fn objective(&self, theta: &Tensor) -> Result<f64> {
         Ok(self.mean_loss(&self.logits(theta)?)? + 0.5 * self.l2 * dot(theta, theta)?)

@@ -1,6 +1,8 @@
 //! Training: a graph, a recipe and a dataset give weights, the same ones wherever and whenever it runs.
 
 pub mod augment;
+pub mod checkpoints;
+pub mod convex;
 pub mod optimizer;
 pub mod proximal;
 pub mod recipe;
@@ -12,8 +14,11 @@ use std::time::Instant;
 
 use tch::{Device, Kind, Reduction, Tensor};
 
+pub use checkpoints::Checkpoint;
+pub use convex::Convergence;
 pub use recipe::Recipe;
 
+use checkpoints::Keeper;
 use optimizer::Descent;
 use robust::Network;
 
@@ -49,6 +54,10 @@ pub struct Trained {
     pub accuracy: Vec<f64>,
     pub seconds: f64,
     pub steps: u64,
+    /// As many as the recipe says; fewer where it ended before its last epoch. The last one is the end.
+    pub checkpoints: Vec<Checkpoint>,
+    /// Of a fit, which takes no such steps.
+    pub convergence: Option<Convergence>,
 }
 
 /// What is known after an epoch.
@@ -61,18 +70,21 @@ pub struct Epoch<'a> {
     pub weights: &'a [Tensor],
 }
 
-/// Trains in the precision of the images (bytes: float). `on_epoch` hears of each epoch and says whether another follows;
+/// Trains by steps, in the precision of the images (bytes: float), from the weights `from` in the order of the graph's, or from
+/// those that the noise draws; nothing else that it draws depends on where it starts. `on_epoch` hears of each epoch and says whether another follows;
 /// after `recipe.epochs` none does. Whether `recipe.until` is reached is for `on_epoch` to say.
 pub fn train(
     graph: &Graph,
     recipe: &Recipe,
     data: &TrainData,
+    from: Option<&[Tensor]>,
     noise: &Noise,
     device: Device,
     on_epoch: &mut dyn FnMut(&Epoch) -> Result<ControlFlow<()>>,
 ) -> Result<Trained> {
     let started = Instant::now();
-    let mut run = Run::start(graph, recipe, data, noise, device)?;
+    let mut run = Run::start(graph, recipe, data, from, noise, device)?;
+    let due = checkpoints::due(recipe.epochs, recipe.checkpoints);
     let (mut loss, mut accuracy) = (Vec::with_capacity(recipe.epochs), Vec::with_capacity(recipe.epochs));
     for epoch in 0..recipe.epochs {
         let (mean, right) = run.epoch(epoch)?;
@@ -82,17 +94,32 @@ pub fn train(
         }
         loss.push(mean);
         accuracy.push(right);
-        if on_epoch(&Epoch { number: epoch + 1, loss: mean, weights: &run.weights.all })?.is_break() {
+        let ends = on_epoch(&Epoch { number: epoch + 1, loss: mean, weights: &run.weights.all })?.is_break();
+        if due(epoch + 1) || ends && recipe.checkpoints > 0 {
+            run.keeper.keep(epoch + 1, &run.weights)?;
+        }
+        if ends {
             break;
         }
     }
     let weights = run.weights.copies()?;
-    Ok(Trained { weights, loss, accuracy, seconds: started.elapsed().as_secs_f64(), steps: run.steps })
+    let (checkpoints, seconds, steps) = (run.keeper.kept, started.elapsed().as_secs_f64(), run.steps);
+    Ok(Trained { weights, loss, accuracy, seconds, steps, checkpoints, convergence: None })
 }
 
 /// The weights that a training with this noise starts from, in the order of the graph's.
 pub fn untrained(graph: &Graph, noise: &Noise, kind: Kind, device: Device) -> Result<Vec<Tensor>> {
     graph.weights.iter().map(|spec| spec.draw(noise, kind, device)).collect()
+}
+
+/// Copies of the weights that another training came to.
+fn started_from(graph: &Graph, weights: &[Tensor], kind: Kind, device: Device) -> Result<Vec<Tensor>> {
+    if weights.len() != graph.weights.len()
+        || graph.weights.iter().zip(weights).any(|(spec, weight)| weight.size() != spec.shape)
+    {
+        return Err(Error::new("the weights to start from are not those of the network"));
+    }
+    weights.iter().map(|weight| Ok(weight.f_detach_copy()?.f_to_device(device)?.f_to_kind(kind)?)).collect()
 }
 
 /// A training under way.
@@ -109,6 +136,7 @@ struct Run<'a> {
     weights: Weights,
     descent: Descent,
     steps: u64,
+    keeper: Keeper,
 }
 
 impl<'a> Run<'a> {
@@ -116,6 +144,7 @@ impl<'a> Run<'a> {
         graph: &'a Graph,
         recipe: &'a Recipe,
         data: &TrainData<'a>,
+        from: Option<&[Tensor]>,
         noise: &'a Noise,
         device: Device,
     ) -> Result<Self> {
@@ -127,7 +156,11 @@ impl<'a> Run<'a> {
             return Err(Error::new(format!("cannot train on {examples} ids, images {images:?} and labels {labels:?}")));
         }
         let kind = if images.kind() == Kind::Uint8 { Kind::Float } else { images.kind() };
-        let weights = Weights::draw(graph, noise, kind, device)?;
+        let start = match from {
+            Some(weights) => started_from(graph, weights, kind, device)?,
+            None => untrained(graph, noise, kind, device)?,
+        };
+        let weights = Weights::new(graph, start)?;
         let descent = recipe.optimizer.start(&weights.parameters)?;
         let batches = batches(examples, recipe.batch);
         let redrawn = data.redrawn;
@@ -144,6 +177,7 @@ impl<'a> Run<'a> {
             weights,
             descent,
             steps: 0,
+            keeper: Keeper::default(),
         })
     }
 
@@ -195,6 +229,7 @@ impl<'a> Run<'a> {
         let factor = self.recipe.schedule.factor(self.steps, self.batches.len() as u64, self.recipe.epochs);
         self.descent.step(&mut self.weights.parameters, &gradient, factor)?;
         self.steps += 1;
+        self.keeper.stepped(self.recipe.optimizer.rate() * factor);
         let right = logits.f_detach()?.f_argmax(-1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Int64)?;
         Ok((loss.f_detach()?, right))
     }
@@ -235,8 +270,8 @@ struct Weights {
 }
 
 impl Weights {
-    fn draw(graph: &Graph, noise: &Noise, kind: Kind, device: Device) -> Result<Self> {
-        let mut all = untrained(graph, noise, kind, device)?;
+    /// From those that a training starts from, which nobody else may hold: running statistics are updated in place.
+    fn new(graph: &Graph, mut all: Vec<Tensor>) -> Result<Self> {
         let leaves: Vec<usize> = (0..all.len()).filter(|&at| graph.weights[at].role == Role::Parameter).collect();
         if leaves.is_empty() {
             return Err(Error::new("the model has no parameters to train"));

@@ -59,6 +59,13 @@ impl Optimizer {
         }
     }
 
+    /// The learning rate, before a schedule's factor.
+    pub fn rate(self) -> f64 {
+        match self {
+            Self::Sgd { rate, .. } | Self::Adam { rate, .. } => rate,
+        }
+    }
+
     /// The state before the first step.
     pub fn start(self, parameters: &Tensor) -> Result<Descent> {
         Ok(Descent { optimizer: self, steps: 0, first: parameters.f_zeros_like()?, second: parameters.f_zeros_like()? })

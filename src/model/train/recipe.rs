@@ -1,10 +1,17 @@
 //! How a network is trained, as a suite says it.
 
 use super::augment::Augment;
+use super::convex::{self, Convex};
 use super::optimizer::Optimizer;
 use super::robust::Robust;
 use super::schedule::Schedule;
 use crate::config::Section;
+use crate::model::Graph;
+use crate::model::convex::Loss;
+
+/// The keys of a training by steps.
+const STEPS: [&str; 9] =
+    ["epochs", "batch", "optimizer", "schedule", "label_smoothing", "augment", "robust", "until", "checkpoints"];
 
 /// The `train` table of a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +28,10 @@ pub struct Recipe {
     pub robust: Option<Robust>,
     /// The training accuracy at which the training ends before its last epoch: see [`super::train`].
     pub until: Option<f64>,
+    /// States of the weights that are kept, evenly spaced over the epochs, the last one among them.
+    pub checkpoints: usize,
+    /// In the place of all that: the minimum of a convex problem.
+    pub convex: Option<Convex>,
 }
 
 impl Recipe {
@@ -38,13 +49,43 @@ impl Recipe {
     }
 
     /// Reads `train = { epochs = 20, batch = 64, optimizer = { .. }, schedule = { .. }, .. }` for examples of shape
-    /// `input`. Mistakes are left with the section.
+    /// `input`, or `train = { solver = "newton", l2 = 0.01, .. }`. Mistakes are left with the section.
     pub fn read(section: &Section, input: &[i64]) -> Self {
+        let keys = section.keys();
+        let among =
+            |known: &'static [&'static str]| known.iter().copied().filter(|known| keys.iter().any(|key| key == known));
+        let fitted = among(&["solver"]).next().is_some();
+        if fitted {
+            for key in among(&STEPS) {
+                section.expect(&[key]);
+                let message = format!("`{key}` is for training by steps, and `solver` takes none of them");
+                let help = format!("take out `{key}`, or `solver`");
+                section.mistake_at_key(key, message, None, Some(help));
+            }
+            let convex = Some(Convex::read(section));
+            section.finish();
+            return Self { convex, ..Self::by_steps(&nothing(), input) };
+        }
+        for key in among(&convex::KEYS) {
+            section.expect(&[key]);
+            let message = format!("`{key}` is for a fit by a `solver`, and this is training by steps");
+            let decay = ", or use the `weight_decay` of an optimizer";
+            let help = format!("add `solver = \"newton\"`{}", if key == "l2" { decay } else { "" });
+            section.mistake_at_key(key, message, None, Some(help));
+        }
+        let recipe = Self::by_steps(section, input);
+        section.expect(&["solver"]);
+        section.finish();
+        recipe
+    }
+
+    fn by_steps(section: &Section, input: &[i64]) -> Self {
         let count = |key: &str, default: usize| {
             section.get_if(key, default, |given| (1..=1_000_000).contains(given), "an integer from 1 to 1000000")
         };
-        let recipe = Self {
-            epochs: count("epochs", 10),
+        let epochs = count("epochs", 10);
+        Self {
+            epochs,
             batch: count("batch", 64),
             optimizer: part(section, "optimizer", Optimizer::read),
             schedule: part(section, "schedule", Schedule::read),
@@ -65,9 +106,37 @@ impl Recipe {
                 |given| *given > 0.0 && *given <= 1.0,
                 "an accuracy, above 0 and at most 1",
             ),
-        };
-        section.finish();
-        recipe
+            checkpoints: section.get_if(
+                "checkpoints",
+                0,
+                |given| *given <= epochs,
+                "an integer of 0 or more, at most one for each epoch",
+            ),
+            convex: None,
+        }
+    }
+
+    /// Leaves with the section of a `train` table what this network cannot be trained by.
+    pub fn check(section: &Section, graph: &Graph) {
+        if section.has("solver") {
+            Convex::read(section).check(section, graph);
+        }
+    }
+
+    /// l2 of the regulariser l2/2 |theta|² whose derivative is in the gradient that training follows. 0 for AdamW: its decay
+    /// shrinks weights beside the gradient, after Adam has scaled that, so that what it comes to is no minimum of a regularised
+    /// loss.
+    pub fn regulariser(&self) -> f64 {
+        match (self.convex, self.optimizer) {
+            (Some(convex), _) => convex.l2,
+            (None, Optimizer::Adam { decoupled: true, .. }) => 0.0,
+            (None, Optimizer::Sgd { weight_decay, .. } | Optimizer::Adam { weight_decay, .. }) => weight_decay,
+        }
+    }
+
+    /// What is minimised of each example, label smoothing apart.
+    pub fn loss(&self) -> Loss {
+        self.convex.map_or(Loss::CrossEntropy, |convex| convex.loss)
     }
 }
 
@@ -79,8 +148,12 @@ fn part<T>(section: &Section, key: &str, read: impl Fn(&Section) -> T) -> T {
             part.finish();
             value
         }
-        None => read(&Section::parse("", "").expect("an empty text is an empty table")),
+        None => read(&nothing()),
     }
+}
+
+fn nothing() -> Section {
+    Section::parse("", "").expect("an empty text is an empty table")
 }
 
 #[cfg(test)]
@@ -107,6 +180,8 @@ mod tests {
             augment: Augment { shift: 0, flip: false },
             robust: None,
             until: None,
+            checkpoints: 0,
+            convex: None,
         };
         assert_eq!(read("").0, expected);
     }
@@ -121,7 +196,8 @@ mod tests {
             schedule = { use = "step", warmup = 1, milestones = [2], gamma = 0.5 }
             augment = { shift = 2, flip = true }
             robust = { use = "pgd", radius = 51.0, iterations = 10 }
-            until = 0.95"#,
+            until = 0.95
+            checkpoints = 3"#,
         );
         let expected = Recipe {
             epochs: 3,
@@ -132,6 +208,8 @@ mod tests {
             augment: Augment { shift: 2, flip: true },
             robust: Some(Robust { against: Against::Pgd, radius: 0.2, step: 12.75 / 255.0, iterations: 10 }),
             until: Some(0.95),
+            checkpoints: 3,
+            convex: None,
         };
         assert_eq!(recipe, expected);
     }
@@ -140,5 +218,26 @@ mod tests {
     fn what_an_optimizer_does_not_have_is_a_mistake() {
         let (_, mistakes) = read("optimizer = { use = \"adam\", momentum = 0.9 }\nepochs = 0");
         assert!(mistakes.contains("unknown key `momentum`") && mistakes.contains("`epochs`"), "{mistakes}");
+    }
+
+    #[test]
+    fn a_fit_has_other_keys_than_steps() {
+        let (recipe, _) = read("solver = 'newton'\nl2 = 0.5\nloss = 'smooth-hinge'");
+        assert_eq!((recipe.regulariser(), recipe.loss()), (0.5, Loss::SmoothHinge { t: 0.001 }));
+        let (_, mistakes) = read("solver = 'newton'\nbatch = 3");
+        assert!(mistakes.contains("`batch` is for training by steps") && mistakes.contains("1 mistake"), "{mistakes}");
+        let (_, mistakes) = read("l2 = 0.1\ntolerance = 1");
+        assert!(mistakes.contains("`tolerance` is for a fit by a `solver`"), "{mistakes}");
+        assert!(read("epochs = 3\ncheckpoints = 4").1.contains("`checkpoints` cannot be 4"));
+    }
+
+    /// AdamW decays weights beside the gradient, by 0.01 where nothing else is said.
+    #[test]
+    fn the_regulariser_is_what_the_gradient_holds() {
+        let of = |text: &str| (read(text).0.regulariser(), read(text).0.loss());
+        assert_eq!(of("optimizer = { use = 'sgd', weight_decay = 0.1 }"), (0.1, Loss::CrossEntropy));
+        assert_eq!(of("optimizer = { use = 'adam', weight_decay = 0.2 }"), (0.2, Loss::CrossEntropy));
+        assert_eq!(of("").0, 0.0);
+        assert_eq!(of("optimizer = { use = 'adamw' }").0, 0.0);
     }
 }

@@ -32,7 +32,7 @@ fn trained(recipe: &str, noise: u64, layers: &str) -> Result<Trained> {
     let recipe = Recipe::read(&section, &[1, 6, 6]);
     section.check().unwrap();
     let data = TrainData { images: &images, labels: &labels, ids: &ids, redrawn: None };
-    train(&graph(layers, &[1, 6, 6], 2), &recipe, &data, &Noise::new(noise), Device::Cpu, &mut |_| {
+    train(&graph(layers, &[1, 6, 6], 2), &recipe, &data, None, &Noise::new(noise), Device::Cpu, &mut |_| {
         Ok(ControlFlow::Continue(()))
     })
 }
@@ -61,7 +61,7 @@ fn a_training_ends_when_it_is_told_to_and_starts_from_the_untrained_weights() {
         seen.push(epoch.weights.iter().map(|weight| weight.detach().copy()).collect::<Vec<_>>());
         Ok(if epoch.number == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     };
-    let trained = train(&graph, &recipe, &data, &noise, Device::Cpu, &mut until_third).unwrap();
+    let trained = train(&graph, &recipe, &data, None, &noise, Device::Cpu, &mut until_third).unwrap();
     assert_eq!((trained.loss.len(), seen.len()), (3, 3));
     assert_eq!(trained.weights, seen[2]);
     let start = untrained(&graph, &noise, Kind::Float, Device::Cpu).unwrap();
@@ -69,7 +69,7 @@ fn a_training_ends_when_it_is_told_to_and_starts_from_the_untrained_weights() {
     let still =
         Recipe::read(&Section::parse("", "epochs = 1\noptimizer = { use = 'sgd', lr = 1e-60 }").unwrap(), &[1, 6, 6]);
     let on = &mut |_: &Epoch| Ok(ControlFlow::Continue(()));
-    let moved = train(&graph, &still, &data, &noise, Device::Cpu, on).unwrap().weights;
+    let moved = train(&graph, &still, &data, None, &noise, Device::Cpu, on).unwrap().weights;
     let parameters = (0..start.len()).filter(|&at| graph.weights[at].role == Role::Parameter);
     parameters.for_each(|at| assert_eq!(start[at], moved[at]));
 }
@@ -127,7 +127,9 @@ fn bytes_are_trained_on_as_their_pixels() {
     let loss = |images: &Tensor| {
         let data = TrainData { images, labels: &labels, ids: &[0, 1, 2, 3], redrawn: None };
         let graph = graph(LAYERS, &[1, 6, 6], 2);
-        train(&graph, &recipe, &data, &Noise::new(0), Device::Cpu, &mut |_| Ok(ControlFlow::Continue(()))).unwrap().loss
+        train(&graph, &recipe, &data, None, &Noise::new(0), Device::Cpu, &mut |_| Ok(ControlFlow::Continue(())))
+            .unwrap()
+            .loss
     };
     assert_eq!(loss(&bytes), loss(&numbers));
 }
@@ -180,4 +182,43 @@ fn predictions_are_the_largest_logits_in_chunks_of_any_size() {
         let part = |range: std::ops::Range<usize>| Ok(images.narrow(0, range.start as i64, range.len() as i64));
         assert_eq!(predictions(&model, 4, rows, part).unwrap(), [1, 0, 1, 0]);
     }
+}
+
+/// Going on from where a training of one epoch ended is the second epoch, but for the draws, which an epoch's number keys: here
+/// all images are one batch, so that no order is drawn. Plain gradient descent remembers nothing of the first.
+#[test]
+fn a_training_goes_on_from_given_weights() {
+    let (images, labels, ids) = images(65);
+    let data = TrainData { images: &images, labels: &labels, ids: &ids, redrawn: None };
+    let graph = graph("layers = ['flatten', { linear = { out = 2 } }]", &[1, 6, 6], 2);
+    let run = |epochs: usize, from: Option<&[Tensor]>| {
+        let text = format!("epochs = {epochs}\nbatch = 65\noptimizer = {{ use = 'sgd', lr = 0.1 }}");
+        let recipe = Recipe::read(&Section::parse("", &text).unwrap(), &[1, 6, 6]);
+        let on = &mut |_: &Epoch| Ok(ControlFlow::Continue(()));
+        train(&graph, &recipe, &data, from, &Noise::new(3), Device::Cpu, on)
+    };
+    let one = run(1, None).unwrap().weights;
+    let kept: Vec<Tensor> = one.iter().map(Tensor::copy).collect();
+    let (on, both) = (run(1, Some(&one)).unwrap().weights, run(2, None).unwrap().weights);
+    let near = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]) < 1e-6;
+    assert!(on.iter().zip(&both).all(|(a, b)| near(a, b)) && !near(&on[0], &one[0]));
+    assert_eq!(one, kept, "what it starts from stays");
+    assert!(run(1, Some(&one[..1])).is_err());
+}
+
+/// 65 images by 16 are 4 steps an epoch: at rate 0.1, halved from the third epoch on, 0.8 in two epochs and then 0.2 each.
+#[test]
+fn checkpoints_hold_the_weights_on_the_way_and_the_rates_between() {
+    let recipe = "epochs = 4\nbatch = 16\ncheckpoints = 3\noptimizer = { use = 'sgd', lr = 0.1 }\n\
+                  schedule = { use = 'step', milestones = [2], gamma = 0.5 }";
+    let whole = trained(recipe, 1, LAYERS).unwrap();
+    let found: Vec<(usize, f64)> = whole.checkpoints.iter().map(|kept| (kept.epoch, kept.rate)).collect();
+    let expected = [(2, 0.8), (3, 0.2), (4, 0.2)];
+    for (found, expected) in found.iter().zip(&expected) {
+        assert!(found.0 == expected.0 && (found.1 - expected.1).abs() < 1e-12, "{found:?}");
+    }
+    assert_eq!((found.len(), &whole.checkpoints[2].weights), (3, &whole.weights));
+    let half = trained(&recipe.replace("epochs = 4", "epochs = 2").replace("= 3", "= 2"), 1, LAYERS).unwrap();
+    assert_eq!(half.checkpoints[1].weights, whole.checkpoints[0].weights);
+    assert!(trained("epochs = 1", 1, LAYERS).unwrap().checkpoints.is_empty());
 }

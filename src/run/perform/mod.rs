@@ -18,7 +18,7 @@ mod train;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tch::Device;
+use tch::{Device, Kind};
 
 use crate::datasets::DataFolder;
 use crate::error::{Error, Result};
@@ -120,16 +120,27 @@ impl Context {
         Noise::new(self.suite.seed)
     }
 
-    /// The trained network that a Train cell holds.
+    /// The trained network that a Train cell holds, in single precision whatever it was trained in.
     fn model(&self, network: &Train, trained: &Content) -> Result<Model> {
+        self.stored(network, trained, "weight", Kind::Float)?.remembering(self.memo.clone())
+    }
+
+    /// The same in double precision: a convex fit as it was found, others as their single precision says.
+    pub fn precise_model(&self, network: &Train, trained: &Content) -> Result<Model> {
+        self.stored(network, trained, "weight", Kind::Double)
+    }
+
+    /// The weights that a Train cell holds under names that begin so: `weight`, or `checkpoint.0` and on, in the order of its
+    /// record's `checkpoints`.
+    fn stored(&self, network: &Train, trained: &Content, prefix: &str, kind: Kind) -> Result<Model> {
         let graph = self.suite.network(network.dataset, network.model).map(|network| network.graph.clone());
         let graph = graph.ok_or_else(|| Error::new("the suite has no such network"))?;
         let weights = graph.weights.iter().map(|spec| {
-            let array = trained.arrays.get(&format!("weight.{}", spec.name));
+            let array = trained.arrays.get(&format!("{prefix}.{}", spec.name));
             let array = array.ok_or_else(|| Error::new(format!("a trained network lacks `{}`", spec.name)))?;
-            Ok(arrays::tensor(array)?.f_to_device(self.device)?)
+            Ok(arrays::tensor(array)?.f_to_device(self.device)?.f_to_kind(kind)?)
         });
-        Model::new(graph.clone(), weights.collect::<Result<Vec<_>>>()?)?.remembering(self.memo.clone())
+        Model::new(graph.clone(), weights.collect::<Result<Vec<_>>>()?)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::imputers::Surroundings;
 use crate::metrics::{Removal, changed};
 use crate::model::Model;
 use crate::model::evaluate::outcome;
-use crate::model::train::TrainData;
+use crate::model::train::{Recipe, TrainData};
 use crate::need::Modified;
 use crate::noise::Noise;
 use crate::plan::{BLOCK, Retrain, Train};
@@ -56,13 +56,15 @@ pub fn perform(context: &Context, task: &Retrain, needs: &[Content], progress: &
     let (labels, ids) = (learned.split.all_labels(context.device)?, learned.ids());
     let redrawn: Option<&dyn Fn(usize) -> Result<Tensor>> = if redrawn { Some(&redraw) } else { None };
     let data = TrainData { images: &images, labels: &labels, ids: &ids, redrawn };
-    let (trained, _) = learn(context, &Lesson { network, recipe, data, noise }, progress)?;
+    // Nobody looks at how this network came about.
+    let recipe = &Recipe { checkpoints: 0, ..recipe.clone() };
+    let (trained, _) = learn(context, &Lesson { network, recipe, data, from: None, noise }, progress)?;
     if let Some(redraw) = redrawn {
         // What it reached, it reached on what it saw last.
         images = redraw(trained.loss.len().saturating_sub(1))?;
     }
 
-    let model = Model::new(network.graph.clone(), trained.weights)?;
+    let model = Model::new(network.graph.clone(), trained.weights)?.to(context.device, Kind::Float)?;
     let rows = model.rows_within(context.chunk_bytes);
     let test_labels = judged.split.all_labels(context.device)?;
     let (train_accuracy, _) = outcome(&model, &images, &labels, rows)?;

@@ -11,11 +11,11 @@ use super::learn::{Lesson, learn};
 use super::{Context, arrays};
 use crate::error::{Error, Result};
 use crate::model::evaluate::predictions;
-use crate::model::train::{self, Recipe, TrainData};
-use crate::model::{Model, weights};
+use crate::model::train::{self, Recipe, TrainData, Trained};
+use crate::model::{Graph, Model, weights};
 use crate::noise::Noise;
 use crate::plan::{DataRef, Train};
-use crate::store::Content;
+use crate::store::{Array, Content};
 use crate::suite::{Network, Origin};
 
 pub fn perform(context: &Context, task: &Train, progress: &dyn Fn(f64)) -> Result<Content> {
@@ -24,6 +24,7 @@ pub fn perform(context: &Context, task: &Train, progress: &dyn Fn(f64)) -> Resul
     let network = suite.network(task.dataset, task.model).ok_or_else(|| Error::new("the suite has no such network"))?;
     let labels = loaded.labels(context, task.data);
     let mut record = Map::new();
+    let mut arrays = BTreeMap::new();
     // Keyed by the training seed alone: two recipes of one seed start from the same weights and see the same batches.
     let noise = context.noise().purpose("training").index(task.seed);
     let tensors = match (&suite.models[task.model].value.origin, task.data) {
@@ -35,16 +36,24 @@ pub fn perform(context: &Context, task: &Train, progress: &dyn Fn(f64)) -> Resul
         }
         (Origin::Trained(recipe), data) => {
             let recipe = longer(recipe, data);
-            learned(context, &loaded, &labels, (network, &recipe, noise), &mut record, progress)?
+            let trained = learned(context, &loaded, &labels, (network, &recipe, noise), &mut record, progress)?;
+            checkpoints(&network.graph, &trained, &mut record, &mut arrays)?;
+            trained.weights
         }
     };
-    record.insert("notes".into(), json!(loaded.dataset.notes));
-    let mut arrays = BTreeMap::new();
+    let unfinished = (record.get("converged") == Some(&json!(false))).then(|| {
+        let label = &suite.models[task.model].label;
+        format!(
+            "model `{label}` did not converge: after {} steps the gradient is {} long, not {}",
+            record["iterations"], record["gradient_norm"], record["tolerance"]
+        )
+    });
+    record.insert("notes".into(), json!(unfinished.iter().chain(&loaded.dataset.notes).collect::<Vec<_>>()));
     for (spec, tensor) in network.graph.weights.iter().zip(&tensors) {
         arrays.insert(format!("weight.{}", spec.name), arrays::array(tensor)?);
     }
-    let tensors = tensors.iter().map(|tensor| tensor.f_to_device(context.device)).collect::<Result<Vec<_>, _>>()?;
-    let model = Model::new(network.graph.clone(), tensors)?;
+    // A fit is kept in double precision; whoever asks for the network in single gets what is judged here.
+    let model = Model::new(network.graph.clone(), tensors)?.to(context.device, Kind::Float)?;
     let splits =
         [("train", &loaded.dataset.train, &labels), ("test", &loaded.dataset.test, &loaded.dataset.test.labels)];
     for (name, split, labels) in splits {
@@ -61,13 +70,14 @@ pub fn perform(context: &Context, task: &Train, progress: &dyn Fn(f64)) -> Resul
 fn longer(recipe: &Recipe, data: DataRef) -> Recipe {
     match data {
         DataRef::PermutedLabels(fit) => {
-            Recipe { epochs: recipe.epochs.saturating_mul(fit.patience), until: Some(fit.reach()), ..recipe.clone() }
+            let epochs = recipe.epochs.saturating_mul(fit.patience);
+            Recipe { epochs, until: Some(fit.reach()), checkpoints: 0, ..recipe.clone() }
         }
         _ => recipe.clone(),
     }
 }
 
-/// The weights that a recipe comes to on training images with these labels; the record says how long it took and, where there
+/// What a recipe comes to on training images with these labels; the record says how long it took and, where there
 /// was an accuracy to reach, whether it was `reached`.
 fn learned(
     context: &Context,
@@ -76,22 +86,52 @@ fn learned(
     (network, recipe, noise): (&Network, &Recipe, Noise),
     record: &mut Map<String, Value>,
     progress: &dyn Fn(f64),
-) -> Result<Vec<Tensor>> {
+) -> Result<Trained> {
     let split = &loaded.dataset.train;
-    let images = split.all_images(Kind::Float, context.device)?;
+    let kind = if recipe.convex.is_some() { Kind::Double } else { Kind::Float };
+    let images = split.all_images(kind, context.device)?;
     let labels = Tensor::f_from_slice(labels)?.f_to_device(context.device)?;
     // Training images are told apart from test images in every draw.
     let ids: Vec<u64> = (0..split.len() as u64).map(|place| (1 << 32) + place).collect();
     let data = TrainData { images: &images, labels: &labels, ids: &ids, redrawn: None };
-    let (trained, reached) = learn(context, &Lesson { network, recipe, data, noise }, progress)?;
-    record.insert("epochs".into(), json!(trained.loss.len()));
+    let (trained, reached) = learn(context, &Lesson { network, recipe, data, from: None, noise }, progress)?;
     record.insert("train_loss".into(), json!(trained.loss));
-    record.insert("train_accuracy_by_epoch".into(), json!(trained.accuracy));
-    record.insert("steps".into(), json!(trained.steps));
+    match trained.convergence {
+        Some(convergence) => {
+            if let Value::Object(said) = json!(convergence) {
+                record.extend(said);
+            }
+        }
+        None => {
+            record.insert("epochs".into(), json!(trained.loss.len()));
+            record.insert("train_accuracy_by_epoch".into(), json!(trained.accuracy));
+            record.insert("steps".into(), json!(trained.steps));
+        }
+    }
     if let Some(reached) = reached {
         record.insert("reached".into(), json!(reached));
     }
-    Ok(trained.weights)
+    Ok(trained)
+}
+
+/// The weights on their way, numbered from 0.
+fn checkpoints(
+    graph: &Graph,
+    trained: &Trained,
+    record: &mut Map<String, Value>,
+    arrays: &mut BTreeMap<String, Array>,
+) -> Result<()> {
+    let said = trained.checkpoints.iter().map(|kept| json!({ "epoch": kept.epoch, "rate": kept.rate }));
+    let said: Vec<Value> = said.collect();
+    if !said.is_empty() {
+        record.insert("checkpoints".into(), json!(said));
+    }
+    for (at, kept) in trained.checkpoints.iter().enumerate() {
+        for (spec, weight) in graph.weights.iter().zip(&kept.weights) {
+            arrays.insert(format!("checkpoint.{at}.{}", spec.name), arrays::array(weight)?);
+        }
+    }
+    Ok(())
 }
 
 fn accuracy(predictions: &[i64], labels: &[i64]) -> f64 {
