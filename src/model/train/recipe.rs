@@ -35,17 +35,9 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    pub fn loss(&self) -> crate::model::convex::Loss {
-        crate::model::convex::Loss::CrossEntropy
-    }
-
-    pub fn regulariser(&self) -> f64 {
-        0.0
-    }
-
     /// Whether it is a convex problem's one solution.
     pub fn is_convex(&self) -> bool {
-        false
+        self.convex.is_some()
     }
 
     /// Reads `train = { epochs = 20, batch = 64, optimizer = { .. }, schedule = { .. }, .. }` for examples of shape

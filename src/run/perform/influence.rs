@@ -38,7 +38,7 @@ pub fn perform(context: &Context, task: &Influence, needs: &[Content]) -> Result
         l2: recipe.regulariser(),
         noise: context.noise().purpose("influence").index(task.network.seed),
         chunk: model.rows_within(context.chunk_bytes),
-        checkpoints: &[],
+        checkpoints: &context.checkpoints(&task.network, &needs[0])?,
         siblings: &siblings,
     };
     let values = match task.about {

@@ -22,6 +22,7 @@ use tch::{Device, Kind};
 
 use crate::datasets::DataFolder;
 use crate::error::{Error, Result};
+use crate::influence::Checkpoint;
 use crate::model::randomize::Randomized;
 use crate::model::{self, Memo, Model};
 use crate::noise::Noise;
@@ -130,6 +131,16 @@ impl Context {
         self.stored(network, trained, "weight", Kind::Double)
     }
 
+    /// The states on the way through training that a Train cell kept, in double precision.
+    fn checkpoints(&self, network: &Train, trained: &Content) -> Result<Vec<Checkpoint>> {
+        let kept = trained.record["checkpoints"].as_array().into_iter().flatten().enumerate();
+        let read = |(at, kept): (usize, &Value)| {
+            let model = self.stored(network, trained, &format!("checkpoint.{at}"), Kind::Double)?;
+            Ok(Checkpoint { model, rate: kept["rate"].as_f64().unwrap_or(f64::NAN) })
+        };
+        kept.map(read).collect()
+    }
+
     /// The weights that a Train cell holds under names that begin so: `weight`, or `checkpoint.0` and on, in the order of its
     /// record's `checkpoints`.
     fn stored(&self, network: &Train, trained: &Content, prefix: &str, kind: Kind) -> Result<Model> {
@@ -145,11 +156,6 @@ impl Context {
 }
 
 impl Context {
-    /// The same in double precision, as influence needs it.
-    fn precise_model(&self, network: &Train, trained: &Content) -> Result<Model> {
-        self.model(network, trained)?.to(self.device, tch::Kind::Double)
-    }
-
     /// What remains of a network that was trained from a row's seed once some of its layers are drawn anew.
     fn randomized(&self, trained: &Model, randomized: &Randomized, seed: u64) -> Result<Model> {
         // Rows draw for themselves, so that they stay independent.

@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::influence::{Points, Quantity};
 use crate::model::Model;
 use crate::model::convex::Regression;
-use crate::model::train::TrainData;
 use crate::model::train::proximal::{Proximal, response};
+use crate::model::train::{Recipe, TrainData};
 use crate::need::{LeftOut, Start};
 use crate::noise::Noise;
 use crate::plan::Refit;
@@ -138,6 +138,7 @@ fn trained(
             return responses(context, task, damping.value(), &model, train, test, removals);
         }
     };
+    let recipe = &Recipe { checkpoints: 0, ..recipe(context, row)?.clone() };
     let all = loaded.dataset.train.all_images(Kind::Float, context.device)?;
     let mut logits_of = Vec::new();
     for (at, removal) in removals.iter().enumerate() {
@@ -148,8 +149,7 @@ fn trained(
         let ids: Vec<u64> = kept.iter().map(|place| train.ids[*place]).collect();
         let data = TrainData { images: &images, labels: &labels, ids: &ids, redrawn: None };
         let from = from.as_ref().map(Model::weights);
-        let _ = from;
-        let lesson = Lesson { network, recipe: recipe(context, row)?, data, noise };
+        let lesson = Lesson { network, recipe, data, noise, from };
         let share = |done: f64| progress((at as f64 + done) / removals.len() as f64);
         let (trained, _) = learn(context, &lesson, &share)?;
         let model = Model::new(network.graph.clone(), trained.weights)?.to(context.device, Kind::Double)?;
