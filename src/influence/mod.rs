@@ -23,6 +23,7 @@ mod last_layer;
 mod loss;
 mod nearest;
 mod newton_step;
+pub mod perturbation;
 mod projection;
 mod quantity;
 mod random;

@@ -97,11 +97,7 @@ impl<'a> Curvature<'a> {
 
     /// The curvature of a sum of losses. The derivatives that all vectors share are taken once.
     fn of_chunk(&self, x: &Tensor, labels: &Tensor, vectors: &Tensor) -> Result<Tensor> {
-        let mut weights: Vec<Tensor> = self.model.weights().iter().map(Tensor::shallow_clone).collect();
-        for block in self.parameters.blocks() {
-            weights[block.weight] = weights[block.weight].f_detach()?.f_set_requires_grad(true)?;
-        }
-        let leaves: Vec<&Tensor> = self.parameters.blocks().iter().map(|block| &weights[block.weight]).collect();
+        let (weights, leaves) = self.parameters.leaves(self.model.weights())?;
         let logits = self.model.graph.run(&weights, x, Mode::Eval, &mut |_, _, _, output| Ok(output))?;
         let vectors = Rows::of(self.parameters.split(vectors)?);
         let products = match self.hessian {
@@ -117,7 +113,7 @@ impl<'a> Curvature<'a> {
                 let total = logits.f_mul(&any)?.f_sum(None::<Kind>)?;
                 let back = Tensor::f_run_backward(&[total], &leaves, true, true)?;
                 vectors.each(|vector| {
-                    let moved = derive(&inner(&back, vector)?, &[&any])?.remove(0);
+                    let moved = derive(&inner(&back, vector)?, std::slice::from_ref(&any))?.remove(0);
                     let signal = second.f_matmul(&moved.f_unsqueeze(2)?)?.f_squeeze_dim(2)?;
                     flat(&derive(&logits.f_mul(&signal)?.f_sum(None::<Kind>)?, &leaves)?)
                 })?
@@ -200,7 +196,7 @@ fn inner(one: &[Tensor], two: &[Tensor]) -> Result<Tensor> {
 }
 
 /// The derivatives of a number; zeros where it does not depend on a tensor. The tape is kept.
-fn derive(total: &Tensor, by: &[&Tensor]) -> Result<Vec<Tensor>> {
+fn derive(total: &Tensor, by: &[Tensor]) -> Result<Vec<Tensor>> {
     let zeros = |of: &Tensor| Ok(of.f_detach()?.f_zeros_like()?);
     if !total.requires_grad() {
         return by.iter().map(|of| zeros(of)).collect();
