@@ -16,6 +16,7 @@ use crate::model::{Graph, Model};
 use crate::noise::Noise;
 
 pub mod calculus;
+mod ek_fac;
 mod gradient_cosine;
 mod gradient_dot;
 pub mod influence_function;
@@ -122,6 +123,7 @@ pub trait InfluenceMethod: Send + Sync {
 pub const ALL: &[Entry<dyn InfluenceMethod>] = &[
     influence_function::ENTRY,
     newton_step::ENTRY,
+    ek_fac::ENTRY,
     trak::ENTRY,
     tracin::ENTRY,
     gradient_dot::ENTRY,

@@ -3,6 +3,7 @@
 mod arnoldi;
 mod conjugate_gradients;
 mod exact;
+mod kronecker;
 mod lissa;
 
 use tch::{Kind, Tensor};
@@ -18,6 +19,7 @@ use conjugate_gradients::ConjugateGradients;
 use exact::Exact;
 use lissa::Lissa;
 
+pub use kronecker::Kronecker;
 
 /// How the systems are solved.
 #[derive(Clone, Copy, Debug, PartialEq)]
