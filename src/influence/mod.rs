@@ -16,6 +16,7 @@ use crate::model::{Graph, Model};
 use crate::noise::Noise;
 
 pub mod calculus;
+mod data_inf;
 mod ek_fac;
 mod gradient_cosine;
 mod gradient_dot;
@@ -124,6 +125,7 @@ pub const ALL: &[Entry<dyn InfluenceMethod>] = &[
     influence_function::ENTRY,
     newton_step::ENTRY,
     ek_fac::ENTRY,
+    data_inf::ENTRY,
     trak::ENTRY,
     tracin::ENTRY,
     gradient_dot::ENTRY,

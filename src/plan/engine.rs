@@ -41,6 +41,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "influence/solve/kronecker.rs",
     "influence/solve/lissa.rs",
     "influence/solve/mod.rs",
+    "influence/solve/rank_one.rs",
     "metrics/mod.rs",
     "model/evaluate.rs",
     "model/exported/archive.rs",

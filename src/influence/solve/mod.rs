@@ -5,6 +5,7 @@ mod conjugate_gradients;
 mod exact;
 mod kronecker;
 mod lissa;
+mod rank_one;
 
 use tch::{Kind, Tensor};
 
@@ -20,6 +21,7 @@ use exact::Exact;
 use lissa::Lissa;
 
 pub use kronecker::Kronecker;
+pub use rank_one::RankOne;
 
 /// How the systems are solved.
 #[derive(Clone, Copy, Debug, PartialEq)]
