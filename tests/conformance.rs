@@ -21,6 +21,7 @@ use tch::{Device, Kind, Tensor};
 mod agreement;
 mod clever_hans;
 mod data_randomization;
+mod influence;
 mod localization;
 mod model_randomization;
 mod removal;
@@ -58,6 +59,7 @@ fn every_row_names_its_file_and_its_source() {
     imputers::ALL.iter().for_each(|entry| check_entry("imputers", entry));
     similarities::ALL.iter().for_each(|entry| check_entry("similarities", entry));
     explainbench::attacks::ALL.iter().for_each(|entry| check_entry("attacks", entry));
+    explainbench::influence::ALL.iter().for_each(|entry| check_entry("influence", entry));
     metrics::ALL.iter().for_each(|entry| check_entry("metrics", entry));
     unique(explainbench::datasets::ALL);
     unique(explainers::ALL);
@@ -65,6 +67,7 @@ fn every_row_names_its_file_and_its_source() {
     unique(imputers::ALL);
     unique(similarities::ALL);
     unique(explainbench::attacks::ALL);
+    unique(explainbench::influence::ALL);
     unique(metrics::ALL);
 }
 

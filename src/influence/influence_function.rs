@@ -16,8 +16,8 @@
 //! - `damping` (0.0): added to the diagonal.
 //!
 //! # Cost
-//! "exact": as many Hessian products as parameters, or for a network that is linear in them K passes back and the outer products
-//! of the result; a third of P^3 for the factor, once. Else one Hessian product over the training data (for "lissa", over a batch)
+//! "exact": as many Hessian products as parameters, or for a network that is linear in them half of n P^2, and with
+//! "gauss-newton" K n P^2; a third of P^3 for the factor, once. Else one Hessian product over the training data (for "lissa", over a batch)
 //! for each step and test point. Then the gradients of all training examples, in blocks of 64 MB. Self-influence takes a system
 //! for each training example.
 //!
@@ -26,11 +26,11 @@
 
 use std::sync::Arc;
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
-use super::calculus::{Curvature, Gradients, Hessian, blocks, check, rows_of};
-use super::solve::{Inverse, Solver};
-use super::{Case, InfluenceMethod, Quantity};
+use super::calculus::{Curvature, Hessian, check};
+use super::solve::{Inverse, Solver, of_itself_by, of_pairs_by};
+use super::{Case, InfluenceMethod};
 use crate::catalogue::Entry;
 use crate::config::Section;
 use crate::error::Result;
@@ -52,6 +52,13 @@ pub struct InfluenceFunction {
     pub damping: f64,
 }
 
+/// As a table without parameters says.
+impl Default for InfluenceFunction {
+    fn default() -> Self {
+        Self { solver: Solver::Exact, hessian: Hessian::Exact, damping: 0.0 }
+    }
+}
+
 impl InfluenceFunction {
     fn read(section: &Section) -> Self {
         let words = &[("exact", Hessian::Exact), ("gauss-newton", Hessian::GaussNewton)];
@@ -70,26 +77,11 @@ impl InfluenceFunction {
 
 impl InfluenceMethod for InfluenceFunction {
     fn influence(&self, on: &Case) -> Result<Tensor> {
-        let inverse = self.inverse(on)?;
-        let gradients = Gradients::of(on);
-        let rows = blocks(on.test.len(), rows_of(gradients.parameters().count())).map(|(start, count)| {
-            let moved = inverse.apply(&gradients.all(&on.test.part(start, count)?, on.quantity)?)?;
-            gradients.products(&moved, on.train, Quantity::Loss)
-        });
-        let all = Tensor::f_cat(&rows.collect::<Result<Vec<_>>>()?, 0)?;
-        Ok(all.f_div_scalar(on.train.len() as f64)?)
+        of_pairs_by(&*self.inverse(on)?, on)
     }
 
     fn of_itself(&self, on: &Case) -> Result<Tensor> {
-        let inverse = self.inverse(on)?;
-        let mut all = Vec::new();
-        Gradients::of(on).each(on.train, &mut |_, view| {
-            let moved = inverse.apply(&view.gradients(on.quantity)?)?;
-            let own = moved.f_mul(&view.gradients(Quantity::Loss)?)?;
-            all.push(own.f_sum_dim_intlist(1, false, Kind::Double)?);
-            Ok(())
-        })?;
-        Ok(Tensor::f_cat(&all, 0)?.f_div_scalar(on.train.len() as f64)?)
+        of_itself_by(&*self.inverse(on)?, on)
     }
 
     fn check(&self, graph: &Graph) -> Result<(), Misfit> {
@@ -99,7 +91,11 @@ impl InfluenceMethod for InfluenceFunction {
 
 #[cfg(test)]
 mod tests {
+    use tch::Kind;
+
     use super::*;
+    use crate::influence::Quantity;
+    use crate::influence::calculus::Gradients;
     use crate::influence::support::{Setting, golden, largest, method, near};
 
     #[test]
@@ -129,7 +125,7 @@ mod tests {
         let setting = Setting::drawn("layers = [{ linear = { out = 3 } }]", &[4], 3, 30, 6).fitted();
         for quantity in [Quantity::Loss, Quantity::Margin, Quantity::Logit] {
             let case = Case { quantity, ..setting.case() };
-            let method = InfluenceFunction { solver: Solver::Exact, hessian: Hessian::Exact, damping: 0.0 };
+            let method = InfluenceFunction::default();
             let sum = method.influence(&case).unwrap().sum_dim_intlist(1, false, Kind::Double);
             let gradients = Gradients::of(&case);
             let theta = gradients.parameters().flat(setting.model.weights()).unwrap().unsqueeze(0);

@@ -16,6 +16,8 @@ use crate::model::{Graph, Model};
 use crate::noise::Noise;
 
 pub mod calculus;
+mod data_inf;
+mod ek_fac;
 mod gradient_cosine;
 mod gradient_dot;
 pub mod influence_function;
@@ -23,6 +25,7 @@ mod last_layer;
 mod loss;
 mod nearest;
 mod newton_step;
+pub mod perturbation;
 mod projection;
 mod quantity;
 mod random;
@@ -121,6 +124,8 @@ pub trait InfluenceMethod: Send + Sync {
 pub const ALL: &[Entry<dyn InfluenceMethod>] = &[
     influence_function::ENTRY,
     newton_step::ENTRY,
+    ek_fac::ENTRY,
+    data_inf::ENTRY,
     trak::ENTRY,
     tracin::ENTRY,
     gradient_dot::ENTRY,

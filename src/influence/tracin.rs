@@ -101,7 +101,7 @@ mod tests {
         let before = setting.model.shallow_copy();
         let gradients = Gradients::at(&before, setting.loss, 10);
         let parameters = gradients.parameters();
-        let (theta, rate) = (parameters.flat(before.weights()).unwrap(), 1e-4);
+        let (theta, rate) = (parameters.flat(before.weights()).unwrap(), 1e-6);
         let theta = theta - gradients.all(&setting.train, Quantity::Loss).unwrap().squeeze_dim(0) * rate;
         let weights = parameters.split(&theta.unsqueeze(0)).unwrap().iter().map(|part| part.squeeze_dim(0)).collect();
         let loss = |model: &Model| {

@@ -5,8 +5,8 @@ use tch::{Device, Kind, Tensor};
 use super::{Gradients, Parameters, blocks, rows_of};
 use crate::error::{Error, Result};
 use crate::influence::{Case, Points, quantity};
-use crate::model::convex::Loss;
-use crate::model::{Arg, Graph, Mode, Model, Op, Passes};
+use crate::model::convex::{Loss, Regression};
+use crate::model::{Mode, Model, Passes};
 
 /// Which curvature of the losses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,11 +97,7 @@ impl<'a> Curvature<'a> {
 
     /// The curvature of a sum of losses. The derivatives that all vectors share are taken once.
     fn of_chunk(&self, x: &Tensor, labels: &Tensor, vectors: &Tensor) -> Result<Tensor> {
-        let mut weights: Vec<Tensor> = self.model.weights().iter().map(Tensor::shallow_clone).collect();
-        for block in self.parameters.blocks() {
-            weights[block.weight] = weights[block.weight].f_detach()?.f_set_requires_grad(true)?;
-        }
-        let leaves: Vec<&Tensor> = self.parameters.blocks().iter().map(|block| &weights[block.weight]).collect();
+        let (weights, leaves) = self.parameters.leaves(self.model.weights())?;
         let logits = self.model.graph.run(&weights, x, Mode::Eval, &mut |_, _, _, output| Ok(output))?;
         let vectors = Rows::of(self.parameters.split(vectors)?);
         let products = match self.hessian {
@@ -117,7 +113,7 @@ impl<'a> Curvature<'a> {
                 let total = logits.f_mul(&any)?.f_sum(None::<Kind>)?;
                 let back = Tensor::f_run_backward(&[total], &leaves, true, true)?;
                 vectors.each(|vector| {
-                    let moved = derive(&inner(&back, vector)?, &[&any])?.remove(0);
+                    let moved = derive(&inner(&back, vector)?, std::slice::from_ref(&any))?.remove(0);
                     let signal = second.f_matmul(&moved.f_unsqueeze(2)?)?.f_squeeze_dim(2)?;
                     flat(&derive(&logits.f_mul(&signal)?.f_sum(None::<Kind>)?, &leaves)?)
                 })?
@@ -138,7 +134,10 @@ impl<'a> Curvature<'a> {
                 "choose another `solver`, such as \"cg\"",
             ));
         }
-        if self.hessian == Hessian::GaussNewton || is_linear(&self.model.graph) {
+        if let Some(matrix) = self.of_regression()? {
+            return Ok(matrix);
+        }
+        if self.hessian == Hessian::GaussNewton {
             return self.gauss_newton();
         }
         let unit = Tensor::f_eye(count, (Kind::Double, self.points.x.device()))?;
@@ -146,6 +145,21 @@ impl<'a> Curvature<'a> {
         let matrix = Tensor::f_cat(&rows.collect::<Result<Vec<_>>>()?, 0)?;
         // To rounding it is symmetric already.
         Ok(matrix.f_add(&matrix.f_tr()?)?.f_mul_scalar(0.5)?)
+    }
+
+    /// The matrix of a network that is linear in its parameters, class by class.
+    fn of_regression(&self) -> Result<Option<Tensor>> {
+        let Self { model, points, loss, .. } = self;
+        let l2 = self.l2 + self.damping;
+        let Some(regression) = Regression::of(model, &points.x, &points.labels, l2, *loss, self.chunk)? else {
+            return Ok(None);
+        };
+        let theta = regression.theta(model.weights())?;
+        // It counts its parameters in another order.
+        let places = Tensor::f_arange(theta.numel() as i64, (Kind::Double, theta.device()))?.f_view_as(&theta)?;
+        let places = self.parameters.flat(&regression.weights(&places)?)?.f_to_kind(Kind::Int64)?;
+        let rows = regression.hessian(&theta)?.f_index_select(0, &places)?;
+        Ok(Some(rows.f_index_select(1, &places)?))
     }
 
     fn gauss_newton(&self) -> Result<Tensor> {
@@ -162,15 +176,6 @@ impl<'a> Curvature<'a> {
         let _ = mean.f_diagonal(0, 0, 1)?.f_add_scalar_(self.l2 + self.damping)?;
         Ok(mean)
     }
-}
-
-/// Whether the logits are linear in the parameters: one layer has any, it is linear, and it gives the logits.
-fn is_linear(graph: &Graph) -> bool {
-    let parameters = Parameters::of(graph);
-    let has = |arg: &Arg| matches!(arg, Arg::Weight(weight) if parameters.block(*weight).is_some());
-    let readers = graph.nodes.iter().enumerate().filter(|(_, node)| node.inputs.iter().any(has));
-    let mut readers = readers.map(|(at, node)| at == graph.output && node.op == Op::Linear && !has(&node.inputs[0]));
-    readers.next() == Some(true) && readers.next().is_none()
 }
 
 /// Vectors, parameter by parameter.
@@ -200,7 +205,7 @@ fn inner(one: &[Tensor], two: &[Tensor]) -> Result<Tensor> {
 }
 
 /// The derivatives of a number; zeros where it does not depend on a tensor. The tape is kept.
-fn derive(total: &Tensor, by: &[&Tensor]) -> Result<Vec<Tensor>> {
+fn derive(total: &Tensor, by: &[Tensor]) -> Result<Vec<Tensor>> {
     let zeros = |of: &Tensor| Ok(of.f_detach()?.f_zeros_like()?);
     if !total.requires_grad() {
         return by.iter().map(|of| zeros(of)).collect();

@@ -127,8 +127,13 @@ impl View<'_> {
 
     /// The Gauss-Newton curvature of each example's loss is the sum of K outer products: their vectors, K times [B, P].
     pub fn curvature(&self) -> Result<Vec<Tensor>> {
+        self.roots()?.iter().map(|start| self.tape.gradients(start)).collect()
+    }
+
+    /// Where they start: K times [B, K].
+    pub fn roots(&self) -> Result<Vec<Tensor>> {
         let root = second_root(self.loss, &self.tape.logits, &self.labels)?;
-        (0..root.size()[2]).map(|column| self.tape.gradients(&root.f_select(2, column)?)).collect()
+        (0..root.size()[2]).map(|column| Ok(root.f_select(2, column)?)).collect()
     }
 
     fn parts(&self, quantity: Quantity) -> Result<Vec<Part>> {

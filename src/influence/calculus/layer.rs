@@ -13,12 +13,13 @@ pub fn gradients(op: &Op, inputs: &[Tensor], signal: &Tensor) -> Result<Vec<Tens
     if x.size().first() != signal.size().first() {
         return Err(Error::new("the examples are not its first dimension, so their gradients cannot be told apart"));
     }
+    if let Some((x, signal)) = positions(op, inputs, signal)? {
+        let weight = signal.f_transpose(1, 2)?.f_matmul(&x)?;
+        let bias = signal.f_sum_dim_intlist(1, false, signal.kind())?;
+        return Ok(vec![weight.f_reshape([signal.size()[0], -1])?, bias]);
+    }
     let both = match op {
-        Op::Linear => linear(x, signal)?,
-        Op::Convolution { stride, padding, dilation, groups } => {
-            let Some(weight) = weights.first() else { return Err(Error::new("a convolution without a weight")) };
-            convolution(x, signal, &weight.size()[2..], [stride, padding, dilation], *groups)?
-        }
+        Op::Convolution { groups, .. } => grouped(&windows(op, inputs)?, signal, *groups)?,
         Op::BatchNorm { epsilon, .. } => {
             let [.., mean, variance] = weights else { return Err(Error::new("batch norm without its statistics")) };
             let none = None::<&Tensor>;
@@ -34,33 +35,41 @@ pub fn gradients(op: &Op, inputs: &[Tensor], signal: &Tensor) -> Result<Vec<Tens
     Ok(both.into())
 }
 
-/// Of a weight [O, I] and a bias [O].
-fn linear(x: &Tensor, signal: &Tensor) -> Result<[Tensor; 2]> {
-    let (batch, inside, outside) = (x.size()[0], last(x), last(signal));
-    let (x, signal) = (x.f_reshape([batch, -1, inside])?, signal.f_reshape([batch, -1, outside])?);
-    let weight = signal.f_transpose(1, 2)?.f_matmul(&x)?;
-    let bias = signal.f_sum_dim_intlist(1, false, signal.kind())?;
-    Ok([weight.f_view([batch, -1])?, bias])
+/// A layer whose output at every position is one matrix times what stands there: what that is, [B, T, I], and the signal, [B, T, O].
+/// Its gradient is the sum over positions of their outer products. `None` for other layers.
+pub fn positions(op: &Op, inputs: &[Tensor], signal: &Tensor) -> Result<Option<(Tensor, Tensor)>> {
+    let batch = signal.size()[0];
+    Ok(match op {
+        Op::Linear => {
+            let rows = |of: &Tensor| of.f_reshape([batch, -1, of.size().last().copied().unwrap_or(1)]);
+            Some((rows(&inputs[0])?, rows(signal)?))
+        }
+        Op::Convolution { groups: 1, .. } => {
+            Some((windows(op, inputs)?.f_transpose(1, 2)?, signal.f_flatten(2, -1)?.f_transpose(1, 2)?))
+        }
+        _ => None,
+    })
 }
 
-/// Of a weight [O, I / groups, kernel..] and a bias [O]: every position of the output is a linear layer on a window.
-fn convolution(
-    x: &Tensor,
-    signal: &Tensor,
-    kernel: &[i64],
-    [stride, padding, dilation]: [&[i64]; 3],
-    groups: i64,
-) -> Result<[Tensor; 2]> {
-    if kernel.len() == 1 {
-        // A row of pixels.
-        let (x, signal) = (x.f_unsqueeze(2)?, signal.f_unsqueeze(2)?);
-        let flat = |list: &[i64], across: i64| [&[across], list].concat();
-        let lists = [flat(stride, 1), flat(padding, 0), flat(dilation, 1)];
-        return convolution(&x, &signal, &flat(kernel, 1), [&lists[0], &lists[1], &lists[2]], groups);
+/// What a convolution sees at each position of its output, [B, I kernel, T].
+fn windows(op: &Op, inputs: &[Tensor]) -> Result<Tensor> {
+    let (Op::Convolution { stride, padding, dilation, .. }, [x, weight, ..]) = (op, inputs) else {
+        return Err(Error::new("a convolution without a weight"));
+    };
+    let kernel = &weight.size()[2..];
+    if kernel.len() == 2 {
+        return Ok(x.f_contiguous()?.f_im2col(kernel, dilation, padding, stride)?);
     }
+    // A row of pixels.
+    let flat = |list: &[i64], across: i64| [&[across], list].concat();
+    let (dilation, padding, stride) = (flat(dilation, 1), flat(padding, 0), flat(stride, 1));
+    Ok(x.f_contiguous()?.f_unsqueeze(2)?.f_im2col(flat(kernel, 1), dilation, padding, stride)?)
+}
+
+/// Of a weight [O, I / groups, kernel..] and a bias [O].
+fn grouped(windows: &Tensor, signal: &Tensor, groups: i64) -> Result<[Tensor; 2]> {
     let (batch, outputs) = (signal.size()[0], signal.size()[1]);
     let signal = signal.f_reshape([batch, groups, outputs / groups, -1])?;
-    let windows = x.f_contiguous()?.f_im2col(kernel, dilation, padding, stride)?;
     let windows = windows.f_view([batch, groups, -1, signal.size()[3]])?;
     let weight = signal.f_matmul(&windows.f_transpose(2, 3)?)?;
     let bias = signal.f_sum_dim_intlist(3, false, signal.kind())?;
@@ -76,8 +85,4 @@ fn norm(normalised: &Tensor, signal: &Tensor, from: usize, dims: usize) -> Resul
         Ok(sum.f_reshape([signal.size()[0], -1])?)
     };
     Ok([sum(normalised.f_mul(signal)?)?, sum(signal.shallow_clone())?])
-}
-
-fn last(x: &Tensor) -> i64 {
-    x.size().last().copied().unwrap_or(1)
 }

@@ -5,11 +5,13 @@ mod curvature;
 mod gradients;
 mod layer;
 mod parameters;
+mod place;
 mod tape;
 
 pub use curvature::{Curvature, Hessian};
 pub use gradients::{Gradients, View};
 pub use parameters::{Parameters, check};
+pub use place::{Place, Unfolded};
 pub use tape::Tape;
 
 /// What a block of gradients, or of vectors as long as them, may take.

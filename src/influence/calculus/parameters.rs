@@ -60,6 +60,16 @@ impl Parameters {
         Ok(Tensor::f_cat(&parts.collect::<Result<Vec<_>>>()?, 0)?)
     }
 
+    /// Weights that a derivative can be taken by: all of the graph's, and the parameters among them.
+    pub fn leaves(&self, weights: &[Tensor]) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
+        let mut weights: Vec<Tensor> = weights.iter().map(Tensor::shallow_clone).collect();
+        for block in &self.blocks {
+            weights[block.weight] = weights[block.weight].f_detach()?.f_set_requires_grad(true)?;
+        }
+        let leaves = self.blocks.iter().map(|block| weights[block.weight].shallow_clone()).collect();
+        Ok((weights, leaves))
+    }
+
     /// Vectors [m, P] as one tensor [m, shape..] for each block.
     pub fn split(&self, vectors: &Tensor) -> Result<Vec<Tensor>> {
         let m = vectors.size()[0];

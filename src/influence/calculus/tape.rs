@@ -4,6 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::layer;
 use super::parameters::Parameters;
+use super::place::{Place, Unfolded};
 use crate::error::{Error, Result};
 use crate::model::{Arg, Model, Node, Op, Passes};
 
@@ -87,6 +88,12 @@ impl<'m> Tape<'m> {
             .map(|(layer, signal)| layer.part(self.parameters, signal))
             .collect()
     }
+
+    /// The same layer by layer, with where each layer's parameters lie.
+    pub fn unfolded(&self, start: &Tensor) -> Result<Vec<(Place, Unfolded)>> {
+        let layers = self.layers.iter().zip(self.signals(start)?);
+        layers.map(|(layer, signal)| layer.unfolded(self.parameters, &signal)).collect()
+    }
 }
 
 impl Layer<'_> {
@@ -96,6 +103,23 @@ impl Layer<'_> {
         let all = layer::gradients(&self.node.op, &self.inputs, signal).map_err(named)?;
         let placed = |(arg, of_weight)| Some((block(parameters, arg)?, of_weight));
         Ok(self.node.inputs[1..].iter().zip(all).filter_map(placed).collect())
+    }
+
+    fn unfolded(&self, parameters: &Parameters, signal: &Tensor) -> Result<(Place, Unfolded)> {
+        let weights: Vec<Option<i64>> = self.node.inputs[1..].iter().map(|arg| block(parameters, arg)).collect();
+        if let (Some(weight), Some((input, signal))) =
+            (weights[0], layer::positions(&self.node.op, &self.inputs, signal)?)
+        {
+            let bias = weights.get(1).copied().flatten();
+            let place = Place::of_matrix(weight, signal.size()[2], input.size()[2], bias);
+            let size = input.size();
+            let one = Tensor::f_ones([size[0], size[1], 1], (input.kind(), input.device()))?;
+            let input = if bias.is_some() { Tensor::f_cat(&[input, one], 2)? } else { input };
+            return Ok((place, Unfolded::Positions { input, signal }));
+        }
+        let (starts, parts): (Vec<i64>, Vec<Tensor>) = self.gradients(parameters, signal)?.into_iter().unzip();
+        let pieces = starts.into_iter().zip(parts.iter().map(|part| part.size()[1])).collect();
+        Ok((Place::of_pieces(pieces), Unfolded::Dense(Tensor::f_cat(&parts, 1)?)))
     }
 
     fn part(&self, parameters: &Parameters, signal: Tensor) -> Result<Part> {

@@ -3,11 +3,14 @@
 mod arnoldi;
 mod conjugate_gradients;
 mod exact;
+mod kronecker;
 mod lissa;
+mod rank_one;
 
 use tch::{Kind, Tensor};
 
-use super::calculus::Curvature;
+use super::calculus::{Curvature, Gradients, blocks, rows_of};
+use super::{Case, Quantity};
 use crate::config::Section;
 use crate::error::Result;
 use crate::noise::Noise;
@@ -16,6 +19,9 @@ use arnoldi::Arnoldi;
 use conjugate_gradients::ConjugateGradients;
 use exact::Exact;
 use lissa::Lissa;
+
+pub use kronecker::Kronecker;
+pub use rank_one::RankOne;
 
 /// How the systems are solved.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,6 +66,29 @@ impl Solver {
             Self::Arnoldi(how) => Box::new(how.ready(&curvature, noise)?),
         })
     }
+}
+
+/// (1/n) grad q' inverse g_train for all pairs, [T, N]: of what an inverse is taken for.
+pub fn of_pairs_by(inverse: &dyn Inverse, on: &Case) -> Result<Tensor> {
+    let gradients = Gradients::of(on);
+    let rows = blocks(on.test.len(), rows_of(gradients.parameters().count())).map(|(start, count)| {
+        let moved = inverse.apply(&gradients.all(&on.test.part(start, count)?, on.quantity)?)?;
+        gradients.products(&moved, on.train, Quantity::Loss)
+    });
+    let all = Tensor::f_cat(&rows.collect::<Result<Vec<_>>>()?, 0)?;
+    Ok(all.f_div_scalar(on.train.len() as f64)?)
+}
+
+/// The same of each training example's own quantity, [N].
+pub fn of_itself_by(inverse: &dyn Inverse, on: &Case) -> Result<Tensor> {
+    let mut all = Vec::new();
+    Gradients::of(on).each(on.train, &mut |_, view| {
+        let moved = inverse.apply(&view.gradients(on.quantity)?)?;
+        let own = moved.f_mul(&view.gradients(Quantity::Loss)?)?;
+        all.push(own.f_sum_dim_intlist(1, false, Kind::Double)?);
+        Ok(())
+    })?;
+    Ok(Tensor::f_cat(&all, 0)?.f_div_scalar(on.train.len() as f64)?)
 }
 
 /// An integer from 1 to a million.
