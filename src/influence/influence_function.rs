@@ -16,8 +16,8 @@
 //! - `damping` (0.0): added to the diagonal.
 //!
 //! # Cost
-//! "exact": as many Hessian products as parameters, or for a network that is linear in them K passes back and the outer products
-//! of the result; a third of P^3 for the factor, once. Else one Hessian product over the training data (for "lissa", over a batch)
+//! "exact": as many Hessian products as parameters, or for a network that is linear in them half of n P^2, and with
+//! "gauss-newton" K n P^2; a third of P^3 for the factor, once. Else one Hessian product over the training data (for "lissa", over a batch)
 //! for each step and test point. Then the gradients of all training examples, in blocks of 64 MB. Self-influence takes a system
 //! for each training example.
 //!

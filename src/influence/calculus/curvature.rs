@@ -5,8 +5,8 @@ use tch::{Device, Kind, Tensor};
 use super::{Gradients, Parameters, blocks, rows_of};
 use crate::error::{Error, Result};
 use crate::influence::{Case, Points, quantity};
-use crate::model::convex::Loss;
-use crate::model::{Arg, Graph, Mode, Model, Op, Passes};
+use crate::model::convex::{Loss, Regression};
+use crate::model::{Mode, Model, Passes};
 
 /// Which curvature of the losses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +134,10 @@ impl<'a> Curvature<'a> {
                 "choose another `solver`, such as \"cg\"",
             ));
         }
-        if self.hessian == Hessian::GaussNewton || is_linear(&self.model.graph) {
+        if let Some(matrix) = self.of_regression()? {
+            return Ok(matrix);
+        }
+        if self.hessian == Hessian::GaussNewton {
             return self.gauss_newton();
         }
         let unit = Tensor::f_eye(count, (Kind::Double, self.points.x.device()))?;
@@ -142,6 +145,21 @@ impl<'a> Curvature<'a> {
         let matrix = Tensor::f_cat(&rows.collect::<Result<Vec<_>>>()?, 0)?;
         // To rounding it is symmetric already.
         Ok(matrix.f_add(&matrix.f_tr()?)?.f_mul_scalar(0.5)?)
+    }
+
+    /// The matrix of a network that is linear in its parameters, class by class.
+    fn of_regression(&self) -> Result<Option<Tensor>> {
+        let Self { model, points, loss, .. } = self;
+        let l2 = self.l2 + self.damping;
+        let Some(regression) = Regression::of(model, &points.x, &points.labels, l2, *loss, self.chunk)? else {
+            return Ok(None);
+        };
+        let theta = regression.theta(model.weights())?;
+        // It counts its parameters in another order.
+        let places = Tensor::f_arange(theta.numel() as i64, (Kind::Double, theta.device()))?.f_view_as(&theta)?;
+        let places = self.parameters.flat(&regression.weights(&places)?)?.f_to_kind(Kind::Int64)?;
+        let rows = regression.hessian(&theta)?.f_index_select(0, &places)?;
+        Ok(Some(rows.f_index_select(1, &places)?))
     }
 
     fn gauss_newton(&self) -> Result<Tensor> {
@@ -158,15 +176,6 @@ impl<'a> Curvature<'a> {
         let _ = mean.f_diagonal(0, 0, 1)?.f_add_scalar_(self.l2 + self.damping)?;
         Ok(mean)
     }
-}
-
-/// Whether the logits are linear in the parameters: one layer has any, it is linear, and it gives the logits.
-fn is_linear(graph: &Graph) -> bool {
-    let parameters = Parameters::of(graph);
-    let has = |arg: &Arg| matches!(arg, Arg::Weight(weight) if parameters.block(*weight).is_some());
-    let readers = graph.nodes.iter().enumerate().filter(|(_, node)| node.inputs.iter().any(has));
-    let mut readers = readers.map(|(at, node)| at == graph.output && node.op == Op::Linear && !has(&node.inputs[0]));
-    readers.next() == Some(true) && readers.next().is_none()
 }
 
 /// Vectors, parameter by parameter.
@@ -199,7 +208,7 @@ fn inner(one: &[Tensor], two: &[Tensor]) -> Result<Tensor> {
 fn derive(total: &Tensor, by: &[Tensor]) -> Result<Vec<Tensor>> {
     let zeros = |of: &Tensor| Ok(of.f_detach()?.f_zeros_like()?);
     if !total.requires_grad() {
-        return by.iter().map(|of| zeros(of)).collect();
+        return by.iter().map(zeros).collect();
     }
     let derivatives = Tensor::f_run_backward(&[total], by, true, false)?;
     derivatives.into_iter().zip(by).map(|(of, by)| if of.defined() { Ok(of) } else { zeros(by) }).collect()
