@@ -208,7 +208,7 @@ fn inner(one: &[Tensor], two: &[Tensor]) -> Result<Tensor> {
 fn derive(total: &Tensor, by: &[Tensor]) -> Result<Vec<Tensor>> {
     let zeros = |of: &Tensor| Ok(of.f_detach()?.f_zeros_like()?);
     if !total.requires_grad() {
-        return by.iter().map(|of| zeros(of)).collect();
+        return by.iter().map(zeros).collect();
     }
     let derivatives = Tensor::f_run_backward(&[total], by, true, false)?;
     derivatives.into_iter().zip(by).map(|(of, by)| if of.defined() { Ok(of) } else { zeros(by) }).collect()
