@@ -154,6 +154,9 @@ fn how_long_a_large_problem_takes() {
     let start = Instant::now();
     let factor = explainbench::model::factor::Factor::of(&hessian).unwrap();
     timed("Cholesky factor", start);
+    let start = Instant::now();
+    let _ = factor.solve(&hessian.narrow(1, 0, 64)).unwrap();
+    timed("64 solutions by it", start);
     let left_out: Vec<Vec<i64>> = (0..128).map(|place| vec![place * 39]).collect();
     let start = Instant::now();
     let refits = problem.refit(&fitted.theta, &factor, &left_out, 1e-10).unwrap();

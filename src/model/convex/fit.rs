@@ -178,7 +178,7 @@ impl<'a> Line<'a> {
     /// Guaranteed Descent and an Efficient Line Search", 2005).
     fn search(&self, first: f64) -> Result<Option<Chosen>> {
         let (value, slope) = self.at(0.0)?;
-        if !(slope < 0.0) {
+        if slope >= 0.0 || slope.is_nan() {
             return Ok(None);
         }
         let rounding = 1e-14 * (1.0 + value.abs());

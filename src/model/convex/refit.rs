@@ -56,7 +56,7 @@ impl Regression {
                         let start = if norm < 1.0 { &near } else { theta };
                         self.solve_alone(start, &block[at], tolerance)?
                     };
-                    done.not_converged += usize::from(!(norm <= tolerance));
+                    done.not_converged += usize::from(norm > tolerance || norm.is_nan());
                     done.gradient_norm = done.gradient_norm.max(norm);
                     done.theta.f_get((start + at) as i64)?.f_copy_(&theta)?;
                 }

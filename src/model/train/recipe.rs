@@ -30,8 +30,8 @@ pub struct Recipe {
     pub until: Option<f64>,
     /// States of the weights that are kept, evenly spaced over the epochs, the last one among them.
     pub checkpoints: usize,
-    /// In the place of all that: the minimum of a convex problem.
-    pub convex: Option<Convex>,
+    /// In the place of all that: the minimum of a convex problem. Few recipes have one.
+    pub convex: Option<Box<Convex>>,
 }
 
 impl Recipe {
@@ -54,7 +54,7 @@ impl Recipe {
                 let help = format!("take out `{key}`, or `solver`");
                 section.mistake_at_key(key, message, None, Some(help));
             }
-            let convex = Some(Convex::read(section));
+            let convex = Some(Box::new(Convex::read(section)));
             section.finish();
             return Self { convex, ..Self::by_steps(&nothing(), input) };
         }
@@ -119,7 +119,7 @@ impl Recipe {
     /// shrinks weights beside the gradient, after Adam has scaled that, so that what it comes to is no minimum of a regularised
     /// loss.
     pub fn regulariser(&self) -> f64 {
-        match (self.convex, self.optimizer) {
+        match (&self.convex, self.optimizer) {
             (Some(convex), _) => convex.l2,
             (None, Optimizer::Adam { decoupled: true, .. }) => 0.0,
             (None, Optimizer::Sgd { weight_decay, .. } | Optimizer::Adam { weight_decay, .. }) => weight_decay,
@@ -128,7 +128,7 @@ impl Recipe {
 
     /// What is minimised of each example, label smoothing apart.
     pub fn loss(&self) -> Loss {
-        self.convex.map_or(Loss::CrossEntropy, |convex| convex.loss)
+        self.convex.as_ref().map_or(Loss::CrossEntropy, |convex| convex.loss)
     }
 }
 

@@ -31,7 +31,7 @@ pub fn learn(context: &Context, lesson: &Lesson, progress: &dyn Fn(f64)) -> Resu
         let (accuracy, _) = outcome(&model, data.images, data.labels, model.rows_within(context.chunk_bytes))?;
         Ok(Some(accuracy >= until))
     };
-    if let Some(convex) = recipe.convex {
+    if let Some(convex) = &recipe.convex {
         let fitted = convex.fit(&network.graph, data, *from, context.device, context.chunk_bytes)?;
         let reached = reaches(fitted.weights.iter().map(Tensor::shallow_clone).collect())?;
         return Ok((fitted, reached));
