@@ -9,9 +9,11 @@ use explainbench::noise::Noise;
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
 
+use crate::support::{Bench, numbers};
+
 const OPTIONS: (Kind, Device) = (Kind::Double, Device::Cpu);
 const POINTS: i64 = 4;
-const EXAMPLES: i64 = 30;
+const EXAMPLES: i64 = 60;
 
 fn metric(text: &str) -> Arc<dyn Metric> {
     metrics::read(&Section::parse("metric", text).unwrap()).unwrap().method
@@ -163,6 +165,74 @@ fn wrong_labels_that_come_first_are_found() {
     let scores = judged(&*metric("use = 'mislabel-detection'\nchecked = [0.05, 0.1, 0.2]"), 1.0, 0.0);
     assert_eq!(values(&scores, "auroc"), [1.0; 3]);
     assert_eq!(values(&scores, "average-precision"), [1.0; 3]);
-    // Half of the three are among the first 1.5 of 30.
-    assert_eq!(values(&scores, "recall")[..3], [0.5, 1.0, 1.0]);
+    // The first 3 of 60 are the three.
+    assert_eq!(values(&scores, "recall")[..3], [1.0, 1.0, 1.0]);
+}
+
+const SUITE: &str = "question = 'Is what is said of training examples what happens without them?'
+    inference = { over = 'model' }
+    seeds = { retrain = 2, flip = 2 }
+    images = { count = 4 }
+    dataset = { use = 'digits', train = 150 }
+    influence = [
+        { use = 'influence-function', hessian = 'gauss-newton' },
+        { use = 'gradient-cosine' },
+        { use = 'loss' },
+        { use = 'random' },
+    ]
+    metric = [
+        { use = 'leave-one-out', random = 12, top = 4, models = ['logistic'] },
+        { name = 'cold', use = 'leave-one-out', start = 'cold', random = 4, top = 2, models = ['mlp'], influences = ['loss'] },
+        { use = 'linear-datamodelling-score', subsets = 10, models = ['logistic'] },
+        { use = 'mislabel-detection', models = ['logistic'] },
+        { use = 'brittleness', sizes = [1, 5, 20], models = ['logistic'] },
+        { use = 'influence-randomization', models = ['logistic'] },
+    ]
+    [[model]]
+    name = 'logistic'
+    layers = ['flatten', { linear = { out = 10 } }]
+    train = { solver = 'newton', l2 = 0.01 }
+    [[model]]
+    name = 'mlp'
+    layers = ['flatten', { linear = { out = 6 } }, 'tanh', { linear = { out = 10 } }]
+    train = { epochs = 3, batch = 32 }";
+
+/// What one score holds of a measure.
+fn scored(bench: &Bench, words: &str, measure: &str) -> Vec<f64> {
+    let contents = bench.contents(words);
+    assert_eq!(contents.len(), 1, "{words}");
+    Vec::try_from(numbers(&contents[0], &format!("values.{measure}")).1.flatten(0, -1)).unwrap()
+}
+
+#[test]
+fn a_suite_holds_influences_against_retraining() {
+    let bench = Bench::new(SUITE);
+    let said = bench.run();
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    // A convex fit has no noise: the influence function is nearly right, of random examples and of the largest.
+    let of = |who: &str, measure: &str| scored(&bench, &format!("leave-one-out of {who}"), measure);
+    for measure in ["pearson", "top-pearson"] {
+        assert!(of("influence-function", measure).iter().all(|pearson| *pearson > 0.97), "{measure}");
+    }
+    assert!(of("influence-function", "slope").iter().all(|slope| (0.9..1.6).contains(slope)));
+    assert!(of("influence-function", "drift").iter().all(|drift| *drift < 1e-8));
+    // A cosine of gradients is 1 of every example with itself: it finds wrong labels as chance does, exactly.
+    assert_eq!(scored(&bench, "mislabel-detection of gradient-cosine", "auroc"), [0.5; 2]);
+    let found = |who: &str| scored(&bench, &format!("mislabel-detection of {who}"), "auroc").iter().sum::<f64>() / 2.0;
+    assert!(found("influence-function") > 0.8 && found("influence-function") > found("random"));
+    // Leaving the most helpful out hurts, more of them more, and more than random ones.
+    let area = |who: &str| scored(&bench, &format!("brittleness of {who}"), "area").iter().sum::<f64>();
+    assert!(area("influence-function") > area("random").abs(), "{} {}", area("influence-function"), area("random"));
+    // Trainings without an example are shared by all methods: 12 random ones in one cell, 4 x 4 top ones in one for each method.
+    assert_eq!(bench.contents("refit digits/logistic seed 0: without 1 random").len(), 1);
+    assert_eq!(bench.contents("refit digits/mlp seed 0: without 1 random").len(), 2 * 4);
+    let report = std::fs::read_to_string(bench.path("out/suite/report.md")).unwrap();
+    for words in ["4 test points drawn by seed", "2 draws of wrong labels", "Controls: loss, random."] {
+        assert!(report.split_whitespace().collect::<Vec<_>>().join(" ").contains(words), "{words}");
+    }
+    for figure in ["digits.logistic.leave-one-out.scatter", "digits.logistic.mislabel-detection.recall"] {
+        assert!(bench.path(&format!("out/suite/figures/{figure}.svg")).exists(), "{figure}");
+    }
+    // Nothing is computed again.
+    assert_eq!(bench.run().computed(), 0);
 }
