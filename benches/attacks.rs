@@ -9,11 +9,11 @@
 //!
 //! `cargo bench --bench attacks` prints medians, ratios (of alternating pairs), seconds and megabytes.
 
+mod timing;
+
 use std::hint::black_box;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Instant;
 
 use explainbench::attacks::{Method, Original, Settings, Subject, search};
 use explainbench::config::Section;
@@ -22,6 +22,7 @@ use explainbench::imputers::Statistics;
 use explainbench::model::{Model, chunk_bytes, layers};
 use explainbench::noise::Noise;
 use tch::{Device, Kind, Tensor};
+use timing::{compare, median, run, seconds};
 
 const NETWORK: &str = r#"
 layers = [
@@ -137,48 +138,6 @@ fn map(x: &Tensor, target: &Tensor, w: &[Tensor], bend: impl Fn(&Tensor) -> Tens
     gradient.abs().sum_dim_intlist([1].as_slice(), false, Kind::Float)
 }
 
-/// Processor time of this thread, which does all the work: what else runs on the machine then counts for less.
-fn seconds(run: impl Fn()) -> f64 {
-    let start = processor_time();
-    run();
-    processor_time() - start
-}
-
-fn processor_time() -> f64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: it writes to `time` alone.
-    let answer = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-    assert_eq!(answer, 0, "no clock of the thread");
-    time.tv_sec as f64 + 1e-9 * time.tv_nsec as f64
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn compare(name: &str, harness: impl Fn(), bare: impl Fn()) {
-    harness();
-    bare();
-    let pair = |pair: usize| {
-        let before = pair.is_multiple_of(2).then(|| seconds(&bare));
-        let harness = seconds(&harness);
-        (harness, before.unwrap_or_else(|| seconds(&bare)))
-    };
-    let timed: Vec<(f64, f64)> = (0..PAIRS).map(pair).collect();
-    let ratios: Vec<f64> = timed.iter().map(|(harness, bare)| harness / bare).collect();
-    let (low, high) =
-        ratios.iter().fold((f64::INFINITY, 0.0f64), |(low, high), ratio| (low.min(*ratio), high.max(*ratio)));
-    let (harness, bare): (Vec<f64>, Vec<f64>) = timed.into_iter().unzip();
-    let each = 1e3 / ITERATIONS as f64;
-    println!(
-        "one iteration against {name}: {:.1} ms, bare {:.1} ms, harness / bare = {:.3} (of {PAIRS} pairs; {low:.3} to {high:.3})",
-        each * median(harness),
-        each * median(bare),
-        median(ratios)
-    );
-}
-
 /// Two attacks with their controls on so many images of CIFAR-10.
 fn suite(images: usize, iterations: usize) -> String {
     let metric = |name: &str, attack: &str| {
@@ -193,35 +152,6 @@ fn suite(images: usize, iterations: usize) -> String {
         metric("top-k", &format!("{{ use = 'top-k', k = {K} }}")),
         metric("mass-center", "'mass-center'"),
     )
-}
-
-/// Runs the tool on a suite in `folder`: seconds, and the largest resident set in megabytes.
-fn run(folder: &Path, suite: &str, workers: usize) -> (f64, f64) {
-    std::fs::write(folder.join("attacks.toml"), suite).expect("a suite");
-    let start = Instant::now();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_explainbench"))
-        .args(["run", "--device", "cpu", "--workers", &workers.to_string(), "attacks.toml"])
-        .current_dir(folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the tool starts");
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0.0;
-    // The kernel keeps the maximum; it can be asked only while the process is there.
-    while child.try_wait().expect("a child").is_none() {
-        if let Some(kilobytes) = std::fs::read_to_string(&status).ok().and_then(|text| high_water(&text)) {
-            peak = kilobytes / 1024.0;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    assert!(child.wait().expect("a child").success(), "the run failed");
-    (start.elapsed().as_secs_f64(), peak)
-}
-
-fn high_water(status: &str) -> Option<f64> {
-    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 fn whole_runs() {
@@ -254,8 +184,9 @@ fn main() {
     let bench = Bench::new();
     println!("{} rows of 3 x 32 x 32", bench.x.size()[0]);
     let attack = || bench.search(Method::Gradient);
-    compare("a double backward pass", attack, || bench.bare(false));
-    compare("a double backward pass and the candidate's gradient", attack, || bench.bare(true));
+    compare("one iteration against a double backward pass", PAIRS, ITERATIONS, attack, || bench.bare(false));
+    let name = "one iteration against a double backward pass and the candidate's gradient";
+    compare(name, PAIRS, ITERATIONS, attack, || bench.bare(true));
     let control = median((0..PAIRS).map(|_| seconds(|| bench.search(Method::RandomSign))).collect());
     println!("one iteration of the control: {:.1} ms", 1e3 * control / ITERATIONS as f64);
     whole_runs();

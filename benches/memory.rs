@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench memory` runs the tool itself and prints its largest resident set.
 
-use std::process::{Command, Stdio};
+mod timing;
 
 const SUITE: &str = r#"
 [dataset]
@@ -49,30 +49,5 @@ fn main() {
 /// The largest resident set of a run over `count` images, in megabytes.
 fn peak(count: usize) -> f64 {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let suite = folder.path().join("memory.toml");
-    std::fs::write(&suite, SUITE.replace("COUNT", &count.to_string())).expect("a suite");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_explainbench"))
-        .args(["run", "--device", "cpu", "--workers", "1"])
-        .arg(&suite)
-        .current_dir(folder.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the tool starts");
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0.0;
-    // The kernel keeps the maximum; it can be asked only while the process is there.
-    while child.try_wait().expect("a child").is_none() {
-        if let Some(kilobytes) = std::fs::read_to_string(&status).ok().and_then(|text| high_water(&text)) {
-            peak = kilobytes / 1024.0;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    assert!(child.wait().expect("a child").success(), "the run failed");
-    peak
-}
-
-fn high_water(status: &str) -> Option<f64> {
-    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
+    timing::run(folder.path(), &SUITE.replace("COUNT", &count.to_string()), 1).1
 }

@@ -91,6 +91,19 @@ pub enum Need {
     Influence(About),
     /// What becomes of the row's test points when the row's network is trained without some training examples.
     Refitted(Refit),
+    /// What becomes of each of the row's test points when some training examples are changed against it.
+    Poisoned(Poison),
+}
+
+/// An attack on a test point through the training examples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Poison {
+    /// How many training examples are changed.
+    pub examples: usize,
+    /// How far each of their elements may move, and by how much it does in one iteration, as shares of the range of pixels.
+    pub radius: Share,
+    pub step: Share,
+    pub iterations: usize,
 }
 
 /// On what training examples have an influence.

@@ -2,9 +2,9 @@
 
 use explainbench::config::Section;
 use explainbench::error::Result;
-use explainbench::metrics::{self, Influenced, Metric, Refitted, Said, Scores};
+use explainbench::metrics::{self, Influenced, Metric, Poisoned, Refitted, Said, Scores};
 use explainbench::model::convex::Loss;
-use explainbench::need::{About, DataRef, Known, LeftOut, Need, Refit, Start};
+use explainbench::need::{About, DataRef, Known, LeftOut, Need, Poison, Refit, Start};
 use explainbench::noise::Noise;
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
@@ -75,6 +75,10 @@ fn judged(metric: &dyn Metric, slope: f64, noise: f64) -> Scores {
         Ok(Said { values, flipped: (0..EXAMPLES).map(|at| at < 3).collect() })
     };
     let refits = |refit: &Refit| -> Result<Refitted> { Ok(refitted(refit, slope, noise)) };
+    let poisoned = |_: &Poison| -> Result<Poisoned> {
+        let both = |one: f64| [vec![one; 4], vec![0.0; 4]];
+        Ok(Poisoned { ids: (0..4).collect(), change: both(slope), flipped: [vec![true; 4], vec![false; 4]] })
+    };
     let given = Influenced {
         repetitions: vec![0, 1],
         flips: vec![0, 1, 2],
@@ -82,6 +86,7 @@ fn judged(metric: &dyn Metric, slope: f64, noise: f64) -> Scores {
         loss: Loss::CrossEntropy,
         said: &said,
         refitted: &refits,
+        poisoned: &poisoned,
     };
     metric.judge(&given).unwrap()
 }
@@ -100,7 +105,12 @@ fn every_metric_of_influence_keeps_its_word_on_measures() {
         };
         judged_ones += 1;
         let known = Known { repetitions: vec![0, 1], flips: vec![0], ..Known::default() };
-        assert!(metric.needs(&known).iter().all(|need| matches!(need, Need::Influence(_) | Need::Refitted(_))));
+        assert!(
+            metric
+                .needs(&known)
+                .iter()
+                .all(|need| matches!(need, Need::Influence(_) | Need::Refitted(_) | Need::Poisoned(_)))
+        );
         let scores = judged(&*metric, 1.0, 0.1);
         let promised: Vec<&str> = metric.measures().iter().map(|measure| measure.name).collect();
         let kept: Vec<&str> = scores.measures.iter().map(|values| values.measure).collect();
@@ -187,6 +197,8 @@ const SUITE: &str = "question = 'Is what is said of training examples what happe
         { use = 'mislabel-detection', models = ['logistic'] },
         { use = 'brittleness', sizes = [1, 5, 20], models = ['logistic'] },
         { use = 'influence-randomization', models = ['logistic'] },
+        { use = 'training-set-attack', models = ['logistic'], influences = ['influence-function'], examples = 5, radius = 8,
+          step = 2, iterations = 5, images = { count = 3, only = 'correct' } },
     ]
     [[model]]
     name = 'logistic'
@@ -223,6 +235,13 @@ fn a_suite_holds_influences_against_retraining() {
     // Leaving the most helpful out hurts, more of them more, and more than random ones.
     let area = |who: &str| scored(&bench, &format!("brittleness of {who}"), "area").iter().sum::<f64>();
     assert!(area("influence-function") > area("random").abs(), "{} {}", area("influence-function"), area("random"));
+    // What is aimed at raises the loss, by more than random signs on the same images do.
+    let raised = |measure: &str| scored(&bench, "training-set-attack of influence-function", measure);
+    let (attack, random) = (raised("change"), raised("random-sign-change"));
+    assert!(
+        attack.iter().zip(&random).all(|(attack, random)| attack > random && *attack > 0.0),
+        "{attack:?} {random:?}"
+    );
     // Trainings without an example are shared by all methods: 12 random ones in one cell, 4 x 4 top ones in one for each method.
     assert_eq!(bench.contents("refit digits/logistic seed 0: without 1 random").len(), 1);
     assert_eq!(bench.contents("refit digits/mlp seed 0: without 1 random").len(), 2 * 4);

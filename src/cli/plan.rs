@@ -169,6 +169,7 @@ impl Estimate {
                 self.passes += trainings * test;
                 self.bytes += 8 * trainings * test * described.classes.len() as u64;
             }
+            Task::Poison(poison) => self.passes += (2 * poison.change.iterations * described.train) as u64,
             Task::Score(score) => {
                 let table = &suite.metrics[score.metric].value;
                 let images = score.images.count.min(described.test.max(described.train)) as u64;

@@ -26,11 +26,12 @@
 
 use std::sync::Arc;
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
-use super::calculus::{Curvature, Hessian, check};
+use super::calculus::{Curvature, Gradients, Hessian, check};
+use super::perturbation::perturbation;
 use super::solve::{Inverse, Solver, of_itself_by, of_pairs_by};
-use super::{Case, InfluenceMethod};
+use super::{Case, InfluenceMethod, Points};
 use crate::catalogue::Entry;
 use crate::config::Section;
 use crate::error::Result;
@@ -82,6 +83,14 @@ impl InfluenceMethod for InfluenceFunction {
 
     fn of_itself(&self, on: &Case) -> Result<Tensor> {
         of_itself_by(&*self.inverse(on)?, on)
+    }
+
+    fn perturbation(&self, on: &Case, examples: &Points) -> Option<Result<Tensor>> {
+        let derivative = || {
+            let pull = Gradients::of(on).all(on.test, on.quantity)?.f_mean_dim([0].as_slice(), true, Kind::Double)?;
+            perturbation(on, &self.inverse(on)?.apply(&pull)?.f_squeeze_dim(0)?, examples)
+        };
+        Some(derivative())
     }
 
     fn check(&self, graph: &Graph) -> Result<(), Misfit> {

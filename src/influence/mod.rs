@@ -101,6 +101,12 @@ pub trait InfluenceMethod: Send + Sync {
     /// The same of each training example's own quantity, [N]; `on.test` plays no part.
     fn of_itself(&self, on: &Case) -> Result<Tensor>;
 
+    /// The derivative, [B, input..], of the mean quantity of the test points by the inputs of some of the training examples when
+    /// training follows; `None` of a method that has none.
+    fn perturbation(&self, _on: &Case, _examples: &Points) -> Option<Result<Tensor>> {
+        None
+    }
+
     fn role(&self) -> Role {
         Role::Explainer
     }

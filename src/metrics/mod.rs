@@ -12,7 +12,7 @@ use crate::explainers::{Map, Scene, Unit};
 use crate::model::convex::Loss;
 use crate::model::randomize::Unfit;
 use crate::model::{Graph, Model, Passes};
-use crate::need::{About, Known, Maps, ModelRef, Need, Perturbed, Refit};
+use crate::need::{About, Known, Maps, ModelRef, Need, Perturbed, Poison, Refit};
 use crate::noise::Noise;
 
 mod clever_hans;
@@ -81,7 +81,21 @@ pub struct Influenced<'a> {
     pub loss: Loss,
     pub said: &'a ReadSaid<'a>,
     pub refitted: &'a ReadRefitted<'a>,
+    pub poisoned: &'a ReadPoisoned<'a>,
 }
+
+/// What attacks through the training examples did to each test point.
+#[derive(Default)]
+pub struct Poisoned {
+    pub ids: Vec<u64>,
+    /// How much its loss rose, by the attack and by random signs on the same examples.
+    pub change: [Vec<f64>; 2],
+    /// Whether its predicted class changed.
+    pub flipped: [Vec<bool>; 2],
+}
+
+/// Finds the attacks through the training examples.
+pub type ReadPoisoned<'a> = dyn Fn(&Poison) -> Result<Poisoned> + 'a;
 
 /// What an influence method said.
 pub struct Said {
@@ -260,6 +274,11 @@ pub trait Metric: Send + Sync {
         Err(Error::new("this metric looks at explainers"))
     }
 
+    /// Whether it asks influence methods what a change of a training example does.
+    fn perturbs(&self) -> bool {
+        false
+    }
+
     /// Whether it asks for every training without some examples once for each of the suite's repetitions.
     fn repeats(&self) -> bool {
         false
@@ -376,6 +395,7 @@ pub const ALL: &[Entry<dyn Metric>] = &[
     influence::mislabel_detection::ENTRY,
     influence::brittleness::ENTRY,
     influence::influence_randomization::ENTRY,
+    influence::training_set_attack::ENTRY,
     cost::ENTRY,
 ];
 

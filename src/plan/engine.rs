@@ -109,6 +109,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "run/perform/perturb.rs",
     "run/perform/picture.rs",
     "run/perform/points.rs",
+    "run/perform/poison.rs",
     "run/perform/provenance.rs",
     "run/perform/rank.rs",
     "run/perform/refit.rs",

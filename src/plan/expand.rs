@@ -5,11 +5,13 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::{
-    AS_TRAINED, Cell, CellId, DataRef, Explain, Influence, Other, Outside, Perturb, Picture, Plan, Rank, Refit,
+    AS_TRAINED, Cell, CellId, DataRef, Explain, Influence, Other, Outside, Perturb, Picture, Plan, Poison, Rank, Refit,
     Retrain, Row, Score, Shown, Strip, Task, Train, identity,
 };
 use crate::error::Result;
-use crate::need::{About, Maps, ModelRef, Modified, Need, Perturbed, Ranked, Refit as Without, Retraining};
+use crate::need::{
+    About, Maps, ModelRef, Modified, Need, Perturbed, Poison as Change, Ranked, Refit as Without, Retraining,
+};
 use crate::suite::{Images, Network, SplitName, Suite};
 
 /// Images per Explain cell. Part of what a cell is: it never follows the machine.
@@ -118,7 +120,7 @@ impl<'a> Expansion<'a, '_> {
                     Need::Attributions(ModelRef::Original) => explained.extend(cells),
                     Need::Attributions(reference) => self.other(&mut others, reference, &row)?.explained.extend(cells),
                     Need::Model(ModelRef::Original) | Need::Maps(_) | Need::Perturbed(_) | Need::Retrained(_) => {}
-                    Need::Influence(_) | Need::Refitted(_) => {}
+                    Need::Influence(_) | Need::Refitted(_) | Need::Poisoned(_) => {}
                     Need::Model(reference) => {
                         self.other(&mut others, reference, &row)?;
                     }
@@ -158,6 +160,7 @@ impl<'a> Expansion<'a, '_> {
         match need {
             Need::Influence(about) => Ok(vec![self.influence(about, row, images, contender)?]),
             Need::Refitted(without) => self.refit(without, row, images, contender),
+            Need::Poisoned(change) => self.poison(change, row, images, contender),
             Need::Retrained(retraining) => Ok(vec![self.retrain(retraining, metric, row, explainer)?]),
             Need::Perturbed(end) => self.perturb(*end, metric, row, images, explainer),
             Need::Model(reference) => Ok(vec![self.train(&network(row, reference))?]),
@@ -274,6 +277,20 @@ impl<'a> Expansion<'a, '_> {
             cells.push(self.plan.add(Cell { id, task: Task::Refit(task), needs }));
         }
         Ok(cells)
+    }
+
+    /// Attacks through the training examples, test point by test point.
+    fn poison(&mut self, change: &Change, row: &Train, images: &Images, contender: usize) -> Result<Vec<CellId>> {
+        let trained = self.train(row)?;
+        let points = images.count.min(self.suite.available(row.dataset, images.split));
+        let cell = |point: usize| {
+            let (network, images, change) = (row.clone(), images.clone(), *change);
+            let task = Poison { network, trained, contender, change, images, point };
+            let id = identity::poison(&task, self.suite, self.outside)?;
+            Ok(Cell { id, task: Task::Poison(task), needs: vec![trained] })
+        };
+        let cells = (0..points).map(cell).collect::<Result<Vec<_>>>()?;
+        Ok(cells.into_iter().map(|cell| self.plan.add(cell)).collect())
     }
 
     fn retrain(&mut self, retraining: &Retraining, metric: usize, row: &Train, explainer: usize) -> Result<CellId> {

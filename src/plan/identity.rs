@@ -1,8 +1,8 @@
 //! What decides the content of each kind of cell.
 
 use super::{
-    CellId, DataRef, Explain, Identity, Influence, Outside, Perturb, Picture, Rank, Refit, Retrain, Score, Train,
-    engine,
+    CellId, DataRef, Explain, Identity, Influence, Outside, Perturb, Picture, Poison, Rank, Refit, Retrain, Score,
+    Train, engine,
 };
 use crate::attacks::Settings;
 use crate::error::{Error, Result};
@@ -160,6 +160,16 @@ pub fn refit(refit: &Refit, suite: &Suite, outside: &Outside) -> CellId {
         .field("part", format!("{:?}", refit.part))
         .need(refit.trained);
     refit.follows.iter().fold(identity, |identity, (_, id)| identity.need(*id)).finish()
+}
+
+pub fn poison(poison: &Poison, suite: &Suite, outside: &Outside) -> Result<CellId> {
+    Ok(base("poison", suite, outside)
+        .field("method", &suite.influence(poison.contender)?.identity)
+        .field("change", format!("{:?}", poison.change))
+        .field("images", poison.images.identity())
+        .field("point", poison.point.to_string())
+        .need(poison.trained)
+        .finish())
 }
 
 pub fn score(score: &Score, suite: &Suite, outside: &Outside) -> CellId {

@@ -15,7 +15,9 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 pub use crate::need::DataRef;
-use crate::need::{About, Maps, ModelRef, Modified, Need, Perturbed, Refit as Without, Retraining, Start};
+use crate::need::{
+    About, Maps, ModelRef, Modified, Need, Perturbed, Poison as Change, Refit as Without, Retraining, Start,
+};
 use crate::suite::{Images, SplitName, Suite};
 
 /// One piece of work.
@@ -43,6 +45,8 @@ pub enum Task {
     Influence(Influence),
     /// What becomes of test points when networks are trained without some training examples.
     Refit(Refit),
+    /// What becomes of a test point when training examples are changed against it.
+    Poison(Poison),
     /// What one metric says of one contender on one network, unit by unit.
     Score(Score),
     /// A few images with their maps, for the report's figures.
@@ -139,6 +143,17 @@ pub struct Refit {
     pub follows: Option<(usize, CellId)>,
     /// Which of the trainings.
     pub part: Range<usize>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Poison {
+    pub network: Train,
+    pub trained: CellId,
+    pub contender: usize,
+    pub change: Change,
+    pub images: Images,
+    /// Which of the test points.
+    pub point: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -284,6 +299,7 @@ impl Task {
             Task::Perturb(_) => "perturb",
             Task::Influence(_) => "influence",
             Task::Refit(_) => "refit",
+            Task::Poison(_) => "poison",
             Task::Score(_) => "score",
             Task::Picture(_) => "picture",
         }
@@ -298,6 +314,7 @@ impl Task {
             | Task::Perturb(Perturb { network, .. })
             | Task::Influence(Influence { network, .. })
             | Task::Refit(Refit { network, .. })
+            | Task::Poison(Poison { network, .. })
             | Task::Score(Score { network, .. })
             | Task::Picture(Picture { network, .. }) => network,
         }
@@ -339,6 +356,11 @@ impl Task {
                 format!("influence {of}: {}, {on}", suite.contender_label(influence.contender))
             }
             Task::Refit(refit) => format!("refit {of}: {}", refit.describe(suite)),
+            Task::Poison(poison) => {
+                let by = suite.contender_label(poison.contender);
+                let (examples, point) = (poison.change.examples, poison.point + 1);
+                format!("poison {of}: {examples} training examples against test point {point}, by {by}")
+            }
             Task::Score(score) => {
                 let metric = &suite.metrics[score.metric].label;
                 format!("score {of}: {metric} of {}", suite.contender_label(score.contender))

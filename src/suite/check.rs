@@ -124,7 +124,7 @@ pub fn check_recipes(networks: &[Network], models: &[Read<ModelTable>], metrics:
         let needs = table.metric.method.needs(&known);
         let trains = |need: &Need| {
             matches!(need, Need::Model(of) | Need::Attributions(of) if *of != ModelRef::Original)
-                || matches!(need, Need::Retrained(_) | Need::Influence(_) | Need::Refitted(_))
+                || matches!(need, Need::Retrained(_) | Need::Influence(_) | Need::Refitted(_) | Need::Poisoned(_))
         };
         for model in table.models.iter().filter(loaded).filter(|_| needs.iter().any(trains)) {
             let label = &models[*model].label;
@@ -234,6 +234,17 @@ pub fn check_influences(
             let message = format!("{} model `{}`", misfit.message, models[model].label);
             let key = misfit.keys.last().copied().unwrap_or("use");
             influence.section.mistake(key, message, misfit.expected, misfit.help);
+        }
+        let asks = |table: &MetricTable| table.metric.method.perturbs() && table.contenders.contains(&(before + place));
+        if let Some(metric) = metrics.iter().find(|metric| metric.value.as_ref().is_some_and(asks))
+            && chosen.entry != "influence-function"
+        {
+            let message = format!(
+                "metric `{}` asks what a change of an example does, which only `influence-function` says",
+                metric.label
+            );
+            let help = "narrow the metric with `influences = [..]`".to_string();
+            influence.section.mistake("use", message, None, Some(help));
         }
     }
 }

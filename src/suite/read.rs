@@ -334,6 +334,9 @@ impl Narrowed {
     }
 }
 
+/// A contender with the models that it is for.
+type On<T> = (Vec<usize>, Option<T>);
+
 /// The contenders of one kind, and which of them are not for which models: those that their own `models` does not name.
 fn read_contenders<T>(
     root: &Section,
@@ -344,7 +347,7 @@ fn read_contenders<T>(
     // The list is read first, so that the method does not take it for a parameter of its own.
     let read = |section: &Section| Some((narrow(section, "models", models), read(section)));
     let mut apart = Vec::new();
-    let split = |(place, row): (usize, Read<(Vec<usize>, Option<T>)>)| {
+    let split = |(place, row): (usize, Read<On<T>>)| {
         let (on, value) = row.value.unwrap_or_default();
         apart.extend((0..models.len()).filter(|model| !on.contains(model)).map(|model| (place, model)));
         Read { section: row.section, base: row.base, label: row.label, value }

@@ -6,3 +6,4 @@ pub mod influence_randomization;
 pub mod leave_one_out;
 pub mod linear_datamodelling_score;
 pub mod mislabel_detection;
+pub mod training_set_attack;

@@ -109,7 +109,7 @@ fn reported(suite: Suite, unit: &str) -> Report {
         // Its arrays are read by the gallery alone, which does without.
         Task::Picture(_) => Err(Error::new("no pictures")),
         Task::Explain(_) | Task::Rank(_) | Task::Retrain(_) | Task::Perturb(_) => Ok(Content::default()),
-        Task::Influence(_) | Task::Refit(_) => Ok(Content::default()),
+        Task::Influence(_) | Task::Refit(_) | Task::Poison(_) => Ok(Content::default()),
     };
     Mock::new(script).execute(&plan, &store, &mut |_| {}).unwrap();
     collect(&suite, &plan, &store, &BTreeMap::new()).unwrap()

@@ -8,6 +8,7 @@ mod learn;
 mod perturb;
 mod picture;
 mod points;
+mod poison;
 mod provenance;
 mod rank;
 mod refit;
@@ -71,6 +72,7 @@ impl Context {
             Task::Perturb(task) => perturb::perform(self, task, &needs[0], &needs[1])?,
             Task::Influence(task) => influence::perform(self, task, &needs)?,
             Task::Refit(task) => refit::perform(self, task, &needs, progress)?,
+            Task::Poison(task) => poison::perform(self, task, &needs[0], progress)?,
             Task::Score(task) if self.suite.metrics[task.metric].value.metric.method.influences() => {
                 match score::judge(self, task, store)? {
                     Ok(content) => content,

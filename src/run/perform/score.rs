@@ -10,9 +10,9 @@ use super::explain::scene;
 use super::{Context, arrays};
 use crate::error::{Error, Result};
 use crate::explainers::Unit;
-use crate::metrics::{Beside, Cost, Given, Influenced, Moved, Other, Refitted, Said, ScoredUnit, Scores};
+use crate::metrics::{Beside, Cost, Given, Influenced, Moved, Other, Poisoned, Refitted, Said, ScoredUnit, Scores};
 use crate::model::Model;
-use crate::need::{About, Maps, Need, Perturbed, Refit};
+use crate::need::{About, Maps, Need, Perturbed, Poison, Refit};
 use crate::plan::{BLOCK, CellId, PART, Score};
 use crate::store::{Array, Content, Data, Store};
 
@@ -197,6 +197,7 @@ pub fn judge(context: &Context, task: &Score, store: &Store) -> Result<std::resu
         Ok(Said { values: arrays::read_tensor(cell, "influence")?, flipped })
     };
     let refitted = |refit: &Refit| refitted(&read(&Need::Refitted(refit.clone()))?);
+    let poisoned = |change: &Poison| poisoned(&read(&Need::Poisoned(*change))?);
     let suite = &context.suite;
     let given = Influenced {
         repetitions: suite.repetitions.clone(),
@@ -205,6 +206,7 @@ pub fn judge(context: &Context, task: &Score, store: &Store) -> Result<std::resu
         loss: super::points::recipe(context, &task.network)?.loss(),
         said: &said,
         refitted: &refitted,
+        poisoned: &poisoned,
     };
     let scores = suite.metrics[task.metric].value.metric.method.judge(&given);
     match missing.get() {
@@ -235,6 +237,19 @@ fn refitted(cells: &[Content]) -> Result<Refitted> {
         ids: arrays::read_integers(first, "ids")?.iter().map(|id| *id as u64).collect(),
         unconverged,
     })
+}
+
+/// The attacks on single test points, as one.
+fn poisoned(cells: &[Content]) -> Result<Poisoned> {
+    let mut all = Poisoned::default();
+    for (cell, id) in cells.iter().filter_map(|cell| Some((cell, cell.record["id"].as_u64()?))) {
+        all.ids.push(id);
+        for (which, name) in ["attack", "random"].into_iter().enumerate() {
+            all.change[which].push(cell.record[name]["change"].as_f64().unwrap_or(f64::NAN));
+            all.flipped[which].push(cell.record[name]["flipped"] == true);
+        }
+    }
+    Ok(all)
 }
 
 /// Scores, block by block, as one record with arrays.
