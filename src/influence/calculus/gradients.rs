@@ -2,6 +2,7 @@
 
 use tch::Tensor;
 
+use super::place::{Place, Unfolded};
 use super::tape::{Part, Tape};
 use super::{Parameters, blocks, rows_of};
 use crate::error::{Error, Result};
@@ -68,10 +69,14 @@ impl<'a> Gradients<'a> {
     pub fn products(&self, vectors: &Tensor, points: &Points, quantity: Quantity) -> Result<Tensor> {
         let mut all = Vec::new();
         self.each(points, &mut |_, view| {
-            all.push(vectors.f_matmul(&view.gradients(quantity)?.f_tr()?)?);
+            let start = quantity.first(self.loss, &view.tape.logits, &view.labels)?;
+            let of_layer = |(place, unfolded): (Place, Unfolded)| unfolded.products(&place.read(vectors)?);
+            let mut layers = view.tape.unfolded(&start)?.into_iter().map(of_layer);
+            let first = layers.next().ok_or_else(|| Error::new("the network has no parameters"))??;
+            all.push(layers.try_fold(first, |sum, layer| Ok::<_, Error>(sum.f_add(&layer?)?))?);
             Ok(())
         })?;
-        Ok(Tensor::f_cat(&all, 1)?)
+        Ok(Tensor::f_cat(&all, 0)?.f_tr()?.f_contiguous()?)
     }
 
     /// The inner products of the gradients of a quantity of some examples with those of a quantity of others, [A, B].

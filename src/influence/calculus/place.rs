@@ -12,6 +12,28 @@ pub enum Unfolded {
     Dense(Tensor),
 }
 
+impl Unfolded {
+    /// The products, [B, m], of each example's gradient with vectors, [m, O, I] or [m, numbers].
+    pub fn products(&self, vectors: &Tensor) -> Result<Tensor> {
+        let m = vectors.size()[0];
+        match self {
+            // The gradient of one position is an outer product, and is never made: d' V a.
+            Self::Positions { input, signal } if input.size()[1] == 1 && m < input.size()[2] => {
+                let (input, signal) = (input.f_squeeze_dim(1)?, signal.f_squeeze_dim(1)?);
+                let (batch, outputs) = signal.size2()?;
+                let sent = input.f_matmul(&vectors.f_reshape([m * outputs, -1])?.f_tr()?)?;
+                let sent = sent.f_view([batch, m, outputs])?.f_mul(&signal.f_unsqueeze(1)?)?;
+                Ok(sent.f_sum_dim_intlist([2].as_slice(), false, signal.kind())?)
+            }
+            Self::Positions { input, signal } => {
+                let gradient = signal.f_transpose(1, 2)?.f_matmul(input)?.f_flatten(1, -1)?;
+                Ok(gradient.f_matmul(&vectors.f_reshape([m, -1])?.f_tr()?)?)
+            }
+            Self::Dense(gradient) => Ok(gradient.f_matmul(&vectors.f_tr()?)?),
+        }
+    }
+}
+
 /// The pieces of the vector of all parameters that are one layer's.
 #[derive(Clone)]
 pub struct Place {
