@@ -44,7 +44,9 @@ fn linear_datamodelling_score() {
     let left_out: Vec<Vec<usize>> =
         (0..SUBSETS).map(|subset| order(subset)[..EXAMPLES as usize / 2].to_vec()).collect();
     let logits = drawn("logits", &[SUBSETS, TEST, 10]);
-    let said = |_: &About| -> Result<Said> { Ok(Said { values: influence.shallow_clone(), flipped: Vec::new() }) };
+    let said = |_: &About| -> Result<Said> {
+        Ok(Said { values: influence.shallow_clone(), flipped: Vec::new(), ids: Vec::new() })
+    };
     let refitted = |refit: &Refit| -> Result<Refitted> {
         let all = refit.left_out == LeftOut::Nothing;
         Ok(Refitted {
@@ -93,7 +95,9 @@ fn mislabel_detection() {
     let values = drawn("own", &[EXAMPLES]);
     let flipped: Vec<bool> = (0..EXAMPLES).map(|at| at % 10 == 0).collect();
     let wrong = Tensor::from_slice(&flipped).to_kind(Kind::Double);
-    let said = |_: &About| -> Result<Said> { Ok(Said { values: values.shallow_clone(), flipped: flipped.clone() }) };
+    let said = |_: &About| -> Result<Said> {
+        Ok(Said { values: values.shallow_clone(), flipped: flipped.clone(), ids: Vec::new() })
+    };
     let refitted = |_: &Refit| -> Result<Refitted> { Err(Error::new("nothing is trained")) };
     let poisoned = |_: &Poison| -> Result<Poisoned> { Err(Error::new("nothing is changed")) };
     let given = Influenced {

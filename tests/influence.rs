@@ -72,7 +72,7 @@ fn judged(metric: &dyn Metric, slope: f64, noise: f64) -> Scores {
             // Wrong labels, which come first, have the largest values.
             About::Itself(_) => Tensor::arange(EXAMPLES, OPTIONS).neg(),
         };
-        Ok(Said { values, flipped: (0..EXAMPLES).map(|at| at < 3).collect() })
+        Ok(Said { values, flipped: (0..EXAMPLES).map(|at| at < 3).collect(), ids: (10..10 + POINTS as u64).collect() })
     };
     let refits = |refit: &Refit| -> Result<Refitted> { Ok(refitted(refit, slope, noise)) };
     let poisoned = |_: &Poison| -> Result<Poisoned> {

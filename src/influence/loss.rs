@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
+use super::calculus::blocks;
 use super::{Case, InfluenceMethod};
 use crate::catalogue::Entry;
 use crate::error::Result;
@@ -30,13 +31,17 @@ struct OwnLoss;
 
 impl InfluenceMethod for OwnLoss {
     fn influence(&self, on: &Case) -> Result<Tensor> {
-        let own = self.of_itself(on)?;
+        // Of a margin or logit, less of it is what a badly learnt example is taken to do.
+        let own = self.of_itself(on)?.f_mul_scalar(-on.quantity.better())?;
         Ok(own.f_unsqueeze(0)?.f_repeat([on.test.labels.size()[0], 1])?)
     }
 
     fn of_itself(&self, on: &Case) -> Result<Tensor> {
-        let logits = tch::no_grad(|| on.model.logits(&on.train.x))?;
-        on.loss.of(&logits, &on.train.labels)
+        let block = |(start, count)| {
+            let part = on.train.part(start, count)?;
+            on.loss.of(&tch::no_grad(|| on.model.logits(&part.x))?, &part.labels)
+        };
+        Ok(Tensor::f_cat(&blocks(on.train.len(), on.chunk).map(block).collect::<Result<Vec<_>>>()?, 0)?)
     }
 
     fn role(&self) -> Role {

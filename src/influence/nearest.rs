@@ -41,7 +41,8 @@ impl InfluenceMethod for Nearest {
 
     fn of_itself(&self, on: &Case) -> Result<Tensor> {
         let directions = directions(on, on.train)?;
-        let cosines = directions.f_square()?.f_sum_dim_intlist(1, false, Kind::Double)?;
+        // Exactly 1, but for what has no direction: rounding would order what is the same of all.
+        let cosines = directions.f_square()?.f_sum_dim_intlist(1, false, Kind::Double)?.f_round()?;
         Ok(cosines.f_mul_scalar(-on.quantity.better())?)
     }
 

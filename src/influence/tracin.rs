@@ -2,7 +2,8 @@
 //! What the steps of the training with this example did to the test quantity, to first order, taken back: the sum over checkpoints
 //! of (1/n) rate grad q' g_train, where the rate is the sum of the learning rates of the steps since the checkpoint before and
 //! 1/n the share that an example has in the mean loss that is stepped along. Where the training kept no checkpoints, the trained
-//! network alone, at rate 1.
+//! network alone, at rate 1. Steps with momentum or of Adam are not the gradient times a rate: there its scale predicts nothing,
+//! and its order is what counts.
 //!
 //! # Cost
 //! That of `gradient-dot` for each checkpoint.

@@ -103,6 +103,8 @@ pub struct Said {
     pub values: Tensor,
     /// Which training labels were turned into wrong ones; none of them where they are as stated.
     pub flipped: Vec<bool>,
+    /// The names of the test points.
+    pub ids: Vec<u64>,
 }
 
 /// What became of test points when networks were trained without some examples.

@@ -166,6 +166,7 @@ pub fn poison(poison: &Poison, suite: &Suite, outside: &Outside) -> Result<CellI
     Ok(base("poison", suite, outside)
         .field("method", &suite.influence(poison.contender)?.identity)
         .field("change", format!("{:?}", poison.change))
+        .field("source", Settings::SOURCE)
         .field("images", poison.images.identity())
         .field("point", poison.point.to_string())
         .need(poison.trained)

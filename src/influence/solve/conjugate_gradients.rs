@@ -63,6 +63,9 @@ impl Inverse for Ready<'_> {
             ahead = residual.f_add(&ahead.f_mul(&keep)?)?;
             left = next;
         }
+        if any(&left.f_isfinite()?.f_logical_not()?)? {
+            return Err(Error::new("a product with the Hessian is not a finite number"));
+        }
         Ok(x)
     }
 }

@@ -22,6 +22,12 @@ enum Basis {
 
 impl Kronecker {
     pub fn of(on: &Case, damping: f64) -> Result<Self> {
+        if on.l2 + damping <= 0.0 {
+            return Err(Error::refused(
+                "without a regulariser this Hessian has directions without curvature",
+                "give the method a `damping`, or the recipe a `weight_decay`",
+            ));
+        }
         let gradients = Gradients::of(on).fewer()?;
         let mut layers: Vec<(Place, Basis)> = Vec::new();
         // First the factors, which stand in the place of their eigenvectors, then the curvature.

@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::Inverse;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::influence::calculus::Gradients;
 use crate::influence::{Case, Points, Quantity};
 
@@ -31,7 +31,13 @@ impl<'a> RankOne<'a> {
         let blocks = gradients.parameters().blocks();
         let mean = |(sum, length): (f64, i64)| sum / (on.train.len() * length) as f64;
         let lambdas = squares.into_iter().zip(blocks.iter().map(|block| block.len()));
-        let lambdas = lambdas.map(|of| on.l2 + damping * mean(of)).collect();
+        let lambdas: Vec<f64> = lambdas.map(|of| on.l2 + damping * mean(of)).collect();
+        if lambdas.iter().any(|lambda| *lambda <= 0.0) {
+            return Err(Error::refused(
+                "a parameter tensor has neither gradients nor a regulariser",
+                "give the recipe a `weight_decay`, or the method a `damping`",
+            ));
+        }
         Ok(Self { gradients, train: on.train, lambdas })
     }
 }

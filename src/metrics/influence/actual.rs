@@ -58,12 +58,16 @@ pub struct Actual {
     pub refitted: Refitted,
     /// Repetition by repetition, training by training, the change at each test point.
     pub changes: Vec<Vec<Vec<f64>>>,
+    /// The same of the predicted class: 1 where it is another than with all examples, from the same start.
+    pub flips: Vec<Vec<Vec<f64>>>,
+    /// How many trainings, of any repetition, did not come to their end; those with all examples among them.
+    pub unconverged: usize,
 }
 
 impl Actual {
     /// The changes of `quantity` against trainings with all examples from the same start.
     pub fn of(given: &Influenced, retraining: Retraining, left_out: &LeftOut, quantity: Quantity) -> Result<Self> {
-        let mut changes = Vec::new();
+        let (mut changes, mut flips, mut unconverged) = (Vec::new(), Vec::new(), 0);
         let mut last = None;
         for start in retraining.starts(&given.repetitions) {
             let read = |left_out: &LeftOut| (given.refitted)(&Refit { left_out: left_out.clone(), start });
@@ -74,10 +78,14 @@ impl Actual {
                 Ok(after.iter().zip(&base).map(|(after, base)| after - base).collect())
             });
             changes.push(rows.collect::<Result<Vec<Vec<f64>>>>()?);
+            let was = with.logits.f_get(0)?.f_argmax(1, false)?;
+            let now = without.logits.f_argmax(2, false)?.f_ne_tensor(&was)?;
+            flips.push(self::rows(&now)?);
+            unconverged += with.unconverged + without.unconverged;
             last = Some(without);
         }
         let refitted = last.ok_or_else(|| Error::new("nothing was trained anew"))?;
-        Ok(Self { refitted, changes })
+        Ok(Self { refitted, changes, flips, unconverged })
     }
 
     /// The mean over `repetitions`, by their places, of the changes at a test point, of these trainings.
@@ -102,6 +110,10 @@ impl Actual {
             return f64::NAN;
         }
         let half = correlation(&self.mean(&even, trainings, point), &self.mean(&odd, trainings, point));
+        // A maximum with NaN would be 0, and look like a ceiling.
+        if half.is_nan() {
+            return f64::NAN;
+        }
         (2.0 * half / (1.0 + half)).max(0.0).sqrt()
     }
 

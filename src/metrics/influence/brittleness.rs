@@ -3,7 +3,7 @@
 //! trained again: what happens to that test point?
 //! - `change`: how far the quantity moved away from the label (the loss up, the margin or logit down), a curve over how many
 //!   were left out;
-//! - `flipped`: the share of the test points whose predicted class is no longer what it was, a curve;
+//! - `flipped`: the share of the test points whose predicted class is not what training with all examples gives, a curve;
 //! - `area`: the mean of `change` over the points of the curve.
 //!
 //! A method that knows which examples a prediction rests on changes it with few of them. Random examples are the control, as an
@@ -101,18 +101,16 @@ impl Metric for Brittleness {
         for size in &self.sizes {
             let actual = Actual::of(given, self.retraining, &self.set(*size), self.quantity)?;
             let refitted = &actual.refitted;
-            let before = Vec::<i64>::try_from(refitted.before.f_argmax(1, false)?)?;
-            let (mut change, mut flipped) = (vec![f64::NAN; before.len()], vec![f64::NAN; before.len()]);
+            let (mut change, mut flipped) = (vec![f64::NAN; refitted.ids.len()], vec![f64::NAN; refitted.ids.len()]);
             for (training, point) in refitted.aimed.iter().enumerate() {
                 let Some(point) = *point else { continue };
                 change[point] = away * actual.mean(&actual.all(), &[training], point)[0];
-                let after = refitted.logits.f_get(training as i64)?.f_get(point as i64)?.f_argmax(0, false)?;
-                flipped[point] = f64::from(u8::from(after.f_int64_value(&[])? != before[point]));
+                flipped[point] = mean(&actual.flips.iter().map(|flips| flips[training][point]).collect::<Vec<_>>());
             }
             changes.push(change);
             flips.push(flipped);
             ids = refitted.ids.clone();
-            unsolved += refitted.unconverged;
+            unsolved += actual.unconverged;
         }
         let points = 0..ids.len();
         let curve = |of: &[Vec<f64>], point: usize| of.iter().map(|size| size[point]).collect::<Vec<f64>>();

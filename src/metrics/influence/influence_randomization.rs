@@ -27,7 +27,7 @@ pub const ENTRY: Entry<dyn Metric> = Entry {
     summary: "how much of an influence stays when the network is one that learnt nothing",
     reference: "Adebayo et al. 2018",
     revision: 1,
-    source: include_str!("influence_randomization.rs"),
+    source: concat!(include_str!("influence_randomization.rs"), include_str!("actual.rs")),
     read: |section| Some(Arc::new(InfluenceRandomization { quantity: Quantity::read(section, "loss") })),
 };
 
@@ -55,12 +55,13 @@ impl Metric for InfluenceRandomization {
     }
 
     fn judge(&self, given: &Influenced) -> Result<Scores> {
-        let said = |data| rows(&(given.said)(&About::Test(self.quantity, data))?.values);
+        let said = |data| (given.said)(&About::Test(self.quantity, data));
         let (trained, untrained) = (said(DataRef::Stated)?, said(DataRef::Nothing)?);
+        let (ids, trained, untrained) = (trained.ids, rows(&trained.values)?, rows(&untrained.values)?);
         let values: Vec<f64> = trained.iter().zip(&untrained).map(|(a, b)| spearman(a, b)).collect();
         Ok(Scores {
             unit: ScoredUnit::TestPoint,
-            ids: (0..values.len() as u64).collect(),
+            ids,
             measures: vec![Values { measure: SPEARMAN, at: vec![0.0], values }],
             flags: Vec::new(),
         })

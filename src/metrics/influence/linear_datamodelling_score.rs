@@ -114,7 +114,7 @@ impl Metric for LinearDatamodellingScore {
                 of(CEILING, vec![0.0], ceilings),
                 of(RESAMPLED, (0..DRAWS).map(|draw| draw as f64).collect(), resampled),
             ],
-            flags: vec![("not converged", actual.refitted.unconverged)],
+            flags: vec![("not converged", actual.unconverged)],
         })
     }
 }

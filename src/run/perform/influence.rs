@@ -48,7 +48,9 @@ pub fn perform(context: &Context, task: &Influence, needs: &[Content]) -> Result
     let stated = &loaded.dataset.train.labels;
     let seen = loaded.labels(context, task.network.data);
     let flipped: Vec<i64> = seen.iter().zip(stated).map(|(seen, stated)| i64::from(seen != stated)).collect();
+    let ids: Vec<i64> = test.ids.iter().map(|id| *id as i64).collect();
     let arrays = BTreeMap::from([
+        ("ids".to_string(), arrays::integers(&ids)),
         ("influence".to_string(), arrays::array(&values)?),
         ("flipped".to_string(), arrays::integers(&flipped)),
     ]);

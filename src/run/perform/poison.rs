@@ -15,7 +15,7 @@ use crate::plan::Poison;
 use crate::store::Content;
 
 /// When a fit after a change so small has come to its end.
-const FIT: Fit = Fit { tolerance: 1e-9, iterations: 500 };
+const FIT: Fit = Fit { tolerance: 1e-9, iterations: 5000 };
 
 pub fn perform(context: &Context, task: &Poison, trained: &Content, progress: &dyn Fn(f64)) -> Result<Content> {
     let loaded = context.data.get(&context.suite, &task.network)?;
@@ -31,6 +31,8 @@ pub fn perform(context: &Context, task: &Poison, trained: &Content, progress: &d
         train: training(context, &task.network, &loaded)?,
         point: all.part(task.point as i64, 1)?,
     };
+    // Fitted once more without any change, so that no part of what follows is the fit's own way to its end.
+    let model = attacked.fitted(&model, &attacked.train.x)?;
     let places = attacked.chosen(&model)?;
     let before = attacked.outcome(&model)?;
     let (attack, rounds) = attacked.attack(&model, &places, before, progress)?;
@@ -101,6 +103,12 @@ impl Attacked<'_> {
             )
         })?;
         let fitted = regression.fit(&regression.theta(from.weights())?, &FIT, Solver::Lbfgs)?;
+        if !fitted.converged {
+            return Err(Error::new(format!(
+                "a fit did not converge: its gradient is {:.1e} long",
+                fitted.gradient_norm
+            )));
+        }
         Model::new(from.graph.clone(), regression.weights(&fitted.theta)?)
     }
 

@@ -13,7 +13,7 @@ use super::{Context, arrays};
 use crate::error::{Error, Result};
 use crate::influence::{Points, Quantity};
 use crate::model::Model;
-use crate::model::convex::Regression;
+use crate::model::convex::{Loss, Regression};
 use crate::model::train::proximal::{Proximal, response};
 use crate::model::train::{Recipe, TrainData};
 use crate::need::{LeftOut, Start};
@@ -43,7 +43,8 @@ pub fn perform(context: &Context, task: &Refit, needs: &[Content], progress: &dy
     let removals = removals.collect::<Result<Vec<_>>>()?;
     let model = context.precise_model(&task.network, &needs[0])?;
     let before = logits(context, &model, &test)?;
-    let (after, unconverged) = match context.suite.is_convex(task.network.model) {
+    let proximal = matches!(task.without.start, Start::Proximal(_));
+    let (after, unconverged) = match context.suite.is_convex(task.network.model) && !proximal {
         true => solved(context, task, &model, &train, &test, &removals)?,
         false => trained(context, task, (&needs[0], &loaded), &train, &test, &removals, progress)?,
     };
@@ -78,6 +79,11 @@ fn removal(
     let ranked = |point: usize, sign: Option<f64>| -> Result<Vec<usize>> {
         let influence = influence.ok_or_else(|| Error::new("nothing says which examples are influential"))?;
         let own = Vec::<f64>::try_from(influence.f_get(point as i64)?.f_contiguous()?)?;
+        if own.iter().any(|influence| !influence.is_finite()) {
+            return Err(Error::new(
+                "an influence is not a finite number: nobody can say which examples are influential",
+            ));
+        }
         let worth = |place: usize| sign.map_or(own[place].abs(), |sign| sign * own[place]);
         let mut order: Vec<usize> = (0..own.len()).collect();
         order.sort_by(|a, b| worth(*b).total_cmp(&worth(*a)));
@@ -168,7 +174,11 @@ fn responses(
     test: &Points,
     removals: &[Removal],
 ) -> Result<(Tensor, usize)> {
-    let proximal = Proximal::new(damping + recipe(context, &task.network)?.regulariser());
+    let recipe = recipe(context, &task.network)?;
+    if recipe.loss() != Loss::CrossEntropy {
+        return Err(Error::new("a proximal response is defined for cross-entropy, and this network has another loss"));
+    }
+    let proximal = Proximal::new(damping + recipe.regulariser());
     let (mut logits_of, mut unconverged) = (Vec::new(), 0);
     for removal in removals {
         let weights = match removal.places.as_slice() {

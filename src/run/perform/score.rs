@@ -194,7 +194,8 @@ pub fn judge(context: &Context, task: &Score, store: &Store) -> Result<std::resu
         let cells = read(&Need::Influence(about.clone()))?;
         let cell = cells.first().ok_or_else(|| Error::new("nobody was asked"))?;
         let flipped = arrays::read_integers(cell, "flipped")?.iter().map(|flipped| *flipped != 0).collect();
-        Ok(Said { values: arrays::read_tensor(cell, "influence")?, flipped })
+        let ids = arrays::read_integers(cell, "ids")?.iter().map(|id| *id as u64).collect();
+        Ok(Said { values: arrays::read_tensor(cell, "influence")?, flipped, ids })
     };
     let refitted = |refit: &Refit| refitted(&read(&Need::Refitted(refit.clone()))?);
     let poisoned = |change: &Poison| poisoned(&read(&Need::Poisoned(*change))?);
@@ -217,7 +218,8 @@ pub fn judge(context: &Context, task: &Score, store: &Store) -> Result<std::resu
 
 /// Trainings that several cells hold, as one.
 fn refitted(cells: &[Content]) -> Result<Refitted> {
-    let first = cells.first().ok_or_else(|| Error::new("nothing was trained anew"))?;
+    let none = || Error::new("nothing was trained anew");
+    let first = cells.first().ok_or_else(none)?;
     let (mut left_out, mut aimed, mut logits, mut unconverged) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for cell in cells {
         let mut places = arrays::read_integers(cell, "left_out")?.iter().map(|place| *place as usize);
@@ -225,8 +227,14 @@ fn refitted(cells: &[Content]) -> Result<Refitted> {
             left_out.push(places.by_ref().take(*size as usize).collect());
         }
         aimed.extend(arrays::read_integers(cell, "aimed")?.iter().map(|point| usize::try_from(*point).ok()));
-        logits.push(arrays::read_tensor(cell, "logits")?);
+        // A cell may be planned for more test points than the network classifies correctly.
+        if !arrays::read_integers(cell, "sizes")?.is_empty() {
+            logits.push(arrays::read_tensor(cell, "logits")?);
+        }
         unconverged += cell.record["unconverged"].as_u64().unwrap_or(0) as usize;
+    }
+    if logits.is_empty() {
+        return Err(none());
     }
     Ok(Refitted {
         left_out,
