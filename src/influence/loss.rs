@@ -31,8 +31,7 @@ struct OwnLoss;
 
 impl InfluenceMethod for OwnLoss {
     fn influence(&self, on: &Case) -> Result<Tensor> {
-        // Of a margin or logit, less of it is what a badly learnt example is taken to do.
-        let own = self.of_itself(on)?.f_mul_scalar(-on.quantity.better())?;
+        let own = self.of_itself(on)?;
         Ok(own.f_unsqueeze(0)?.f_repeat([on.test.labels.size()[0], 1])?)
     }
 
@@ -41,7 +40,9 @@ impl InfluenceMethod for OwnLoss {
             let part = on.train.part(start, count)?;
             on.loss.of(&tch::no_grad(|| on.model.logits(&part.x))?, &part.labels)
         };
-        Ok(Tensor::f_cat(&blocks(on.train.len(), on.chunk).map(block).collect::<Result<Vec<_>>>()?, 0)?)
+        let losses = Tensor::f_cat(&blocks(on.train.len(), on.chunk).map(block).collect::<Result<Vec<_>>>()?, 0)?;
+        // What is taken for helpful raises the loss when it goes, and lowers a margin or logit.
+        Ok(losses.f_mul_scalar(-on.quantity.better())?)
     }
 
     fn role(&self) -> Role {
