@@ -6,9 +6,10 @@
 //!
 //! `cargo bench --bench randomization` prints medians, and the ratio harness / bare, the median of alternating pairs.
 
+mod timing;
+
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Instant;
 
 use explainbench::config::Section;
 use explainbench::explainers::{self, Contender, Scene};
@@ -19,6 +20,7 @@ use explainbench::need::{Class, Known, Maps, Need};
 use explainbench::noise::Noise;
 use explainbench::similarities::{self, Side, Similarity, Spearman};
 use tch::{Device, Kind, Tensor};
+use timing::{median, seconds};
 
 const LENET: &str = r#"layers = [
     { name = "conv1", conv2d = { out = 16, kernel = 5 } }, "relu", { max_pool2d = { kernel = 2 } },
@@ -192,40 +194,12 @@ fn metric() -> Arc<dyn metrics::Metric> {
     metrics::read(&Section::parse("metric", text).expect("valid TOML")).expect("a metric").method
 }
 
-fn seconds(run: impl Fn()) -> f64 {
-    let start = Instant::now();
-    run();
-    start.elapsed().as_secs_f64()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn compare(name: &str, pairs: usize, harness: impl Fn(), bare: impl Fn()) {
     // What the command line does not name is left out.
     if std::env::args().skip(1).find(|word| !word.starts_with('-')).is_some_and(|only| !name.contains(&only)) {
         return;
     }
-    harness();
-    bare();
-    let pair = |pair: usize| {
-        let before = pair.is_multiple_of(2).then(|| seconds(&bare));
-        let harness = seconds(&harness);
-        (harness, before.unwrap_or_else(|| seconds(&bare)))
-    };
-    let timed: Vec<(f64, f64)> = (0..pairs).map(pair).collect();
-    let ratios: Vec<f64> = timed.iter().map(|(harness, bare)| harness / bare).collect();
-    let (low, high) =
-        ratios.iter().fold((f64::INFINITY, 0.0f64), |(low, high), ratio| (low.min(*ratio), high.max(*ratio)));
-    let (harness, bare) = timed.into_iter().unzip();
-    println!(
-        "{name}: {:.1} ms, bare {:.1} ms, harness / bare = {:.3} (of {pairs} pairs; {low:.3} to {high:.3})",
-        1e3 * median(harness),
-        1e3 * median(bare),
-        median(ratios)
-    );
+    timing::compare(name, pairs, 1, harness, bare);
 }
 
 fn main() {

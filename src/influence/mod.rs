@@ -116,11 +116,6 @@ pub trait InfluenceMethod: Send + Sync {
         0
     }
 
-    /// Whether it looks at the network on its way through training.
-    fn checkpoints(&self) -> bool {
-        false
-    }
-
     /// Whether it can look at this network.
     fn check(&self, _graph: &Graph) -> Result<(), Misfit> {
         Ok(())

@@ -42,10 +42,6 @@ impl InfluenceMethod for TracIn {
         sum(on, |gradients| gradients.pairs(on.train, on.quantity, Quantity::Loss))
     }
 
-    fn checkpoints(&self) -> bool {
-        true
-    }
-
     fn check(&self, graph: &Graph) -> Result<(), Misfit> {
         check(graph)
     }

@@ -97,7 +97,7 @@ impl Metric for Brittleness {
     fn judge(&self, given: &Influenced) -> Result<Scores> {
         let (mut ids, mut unsolved) = (Vec::new(), 0);
         let (mut changes, mut flips): (Vec<Vec<f64>>, Vec<Vec<f64>>) = (Vec::new(), Vec::new());
-        let away = if self.quantity == Quantity::Loss { 1.0 } else { -1.0 };
+        let away = -self.quantity.better();
         for size in &self.sizes {
             let actual = Actual::of(given, self.retraining, &self.set(*size), self.quantity)?;
             let refitted = &actual.refitted;

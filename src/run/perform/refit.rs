@@ -11,7 +11,7 @@ use super::learn::{Lesson, learn};
 use super::points::{recipe, test, training};
 use super::{Context, arrays};
 use crate::error::{Error, Result};
-use crate::influence::{Points, Quantity};
+use crate::influence::Points;
 use crate::model::Model;
 use crate::model::convex::{Loss, Regression};
 use crate::model::train::proximal::{Proximal, response};
@@ -43,10 +43,13 @@ pub fn perform(context: &Context, task: &Refit, needs: &[Content], progress: &dy
     let removals = removals.collect::<Result<Vec<_>>>()?;
     let model = context.precise_model(&task.network, &needs[0])?;
     let before = logits(context, &model, &test)?;
-    let proximal = matches!(task.without.start, Start::Proximal(_));
-    let (after, unconverged) = match context.suite.is_convex(task.network.model) && !proximal {
-        true => solved(context, task, &model, &train, &test, &removals)?,
-        false => trained(context, task, (&needs[0], &loaded), &train, &test, &removals, progress)?,
+    let (after, unconverged) = match task.without.start {
+        Start::Proximal(damping) => responses(context, task, damping.value(), &model, &train, &test, &removals)?,
+        Start::Warm | Start::Cold(_) if context.suite.is_convex(task.network.model) => {
+            solved(context, task, &model, &train, &test, &removals)?
+        }
+        Start::Warm => (trained(context, task, Some(&needs[0]), &loaded, (&train, &test), &removals, progress)?, 0),
+        Start::Cold(_) => (trained(context, task, None, &loaded, (&train, &test), &removals, progress)?, 0),
     };
     let flat: Vec<i64> = removals.iter().flat_map(|removal| &removal.places).map(|place| *place as i64).collect();
     let sizes: Vec<i64> = removals.iter().map(|removal| removal.places.len() as i64).collect();
@@ -109,8 +112,7 @@ fn removal(
             Removal { places: order.into_iter().skip(first).take(size).collect(), aimed: Some(point) }
         }
         LeftOut::Helpful { size, of } => {
-            let sign = if of == Quantity::Loss { 1.0 } else { -1.0 };
-            let order = ranked(at, Some(sign))?;
+            let order = ranked(at, Some(-of.better()))?;
             Removal { places: order.into_iter().take(most(size)?).collect(), aimed: Some(at) }
         }
     })
@@ -123,32 +125,31 @@ fn logits(context: &Context, model: &Model, test: &Points) -> Result<Tensor> {
     Ok(Tensor::f_cat(&parts, 0)?)
 }
 
-/// The logits [m, T, K] of trainings from the weights of the row's network or from fresh ones, one after the other.
+/// The logits [m, T, K] of trainings from the weights of the network `from`, or from fresh ones, one after the other.
 fn trained(
     context: &Context,
     task: &Refit,
-    (original, loaded): (&Content, &Loaded),
-    train: &Points,
-    test: &Points,
+    from: Option<&Content>,
+    loaded: &Loaded,
+    (train, test): (&Points, &Points),
     removals: &[Removal],
     progress: &dyn Fn(f64),
-) -> Result<(Tensor, usize)> {
+) -> Result<Tensor> {
     let (suite, row) = (&context.suite, &task.network);
     let network = suite.network(row.dataset, row.model).ok_or_else(|| Error::new("the suite has no such network"))?;
     let noise = context.noise().purpose("refitting").index(row.seed);
-    let (noise, from) = match task.without.start {
-        Start::Warm => (noise.purpose("warm"), Some(context.model(row, original)?)),
-        Start::Cold(repetition) => (noise.index(repetition), None),
-        Start::Proximal(damping) => {
-            let model = context.precise_model(row, original)?;
-            return responses(context, task, damping.value(), &model, train, test, removals);
-        }
+    let noise = match task.without.start {
+        Start::Cold(repetition) => noise.index(repetition),
+        Start::Warm | Start::Proximal(_) => noise.purpose("warm"),
     };
+    let from = from.map(|original| context.model(row, original)).transpose()?;
     let recipe = &Recipe { checkpoints: 0, ..recipe(context, row)?.clone() };
     let all = loaded.dataset.train.all_images(Kind::Float, context.device)?;
     let mut logits_of = Vec::new();
     for (at, removal) in removals.iter().enumerate() {
-        let kept: Vec<usize> = (0..train.ids.len()).filter(|place| !removal.places.contains(place)).collect();
+        let mut stays = vec![true; train.ids.len()];
+        removal.places.iter().for_each(|place| stays[*place] = false);
+        let kept: Vec<usize> = (0..train.ids.len()).filter(|place| stays[*place]).collect();
         let places: Vec<i64> = kept.iter().map(|place| *place as i64).collect();
         let places = Tensor::f_from_slice(&places)?.f_to_device(context.device)?;
         let (images, labels) = (all.f_index_select(0, &places)?, train.labels.f_index_select(0, &places)?);
@@ -161,7 +162,7 @@ fn trained(
         let model = Model::new(network.graph.clone(), trained.weights)?.to(context.device, Kind::Double)?;
         logits_of.push(logits(context, &model, test)?);
     }
-    Ok((stacked(&logits_of, test)?, 0))
+    stacked(&logits_of, test)
 }
 
 /// The same of proximal responses. A response of which a tenth of the first gradient is left did not come to its end.
