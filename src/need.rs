@@ -32,10 +32,21 @@ pub enum DataRef {
     Counterpart,
     /// Its training labels permuted once, learnt until they are fitted.
     PermutedLabels(Fit),
-    /// So large a share of its training labels turned into another class, drawn once for each number.
-    Flipped(Share, u64),
+    /// Some of its training labels turned into wrong ones, drawn once for each number.
+    Flipped(Flips, u64),
     /// None of it: the network keeps the weights that it starts from.
     Nothing,
+}
+
+/// Which training labels are turned into wrong ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Flips {
+    /// So many of those that may be.
+    pub share: Share,
+    /// Those of this class alone.
+    pub of: Option<usize>,
+    /// All into this class, in which no label may be turned then; into any other where there is none.
+    pub into: Option<usize>,
 }
 
 /// How long a network learns what cannot be learnt but by heart.

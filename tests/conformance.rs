@@ -273,7 +273,7 @@ fn every_metric_scores_each_example_alone_as_in_a_batch_and_keeps_its_word_on_me
         let whole = metric.score(&all).unwrap();
         let measures = metric.measures();
         // A half-width is read off another measure's interval, and has no values of its own.
-        let valued = measures.iter().filter(|measure| measure.half_width_of.is_none());
+        let valued = measures.iter().filter(|measure| measure.half_width_of.is_none() && measure.spread_of.is_none());
         let promised: Vec<&str> = valued.map(|measure| measure.name).collect();
         for measure in measures.iter().filter(|measure| measure.half_width_of.is_some()) {
             let of = measures.iter().find(|other| Some(other.name) == measure.half_width_of);

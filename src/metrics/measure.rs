@@ -57,6 +57,8 @@ pub struct Measure {
     pub control_of: Option<ControlOf>,
     /// The measure of the same metric whose interval's half-width it is: then it has no values of its own.
     pub half_width_of: Option<&'static str>,
+    /// The measure of the same metric whose median and range over the units it is: then it has no values of its own.
+    pub spread_of: Option<&'static str>,
     /// The curve of the same metric whose values it holds as they were with half of the search done: where the two are apart the
     /// row is flagged.
     pub halfway_of: Option<&'static str>,
@@ -85,6 +87,7 @@ impl Measure {
             among: None,
             control_of: None,
             half_width_of: None,
+            spread_of: None,
             halfway_of: None,
             resampled_by: None,
             hidden: false,
@@ -131,6 +134,12 @@ impl Measure {
         Self { half_width_of: Some(name), ..self }
     }
 
+    /// The median of another number of the same metric over its units, and from which to which they go. A mean says less where
+    /// units differ much, or where the value of some is infinite. The report fills it in; scores hold no values of it.
+    pub const fn spread_of(self, name: &'static str) -> Self {
+        Self { spread_of: Some(name), ..self }
+    }
+
     /// What another measure's values were when half of the search was done. Whether they went on to change by its smallest effect
     /// the report says in a flag.
     pub const fn halfway_of(self, name: &'static str) -> Self {
@@ -155,7 +164,7 @@ impl Measure {
 
     /// Whether it is made of another measure, and has no values of its own.
     pub const fn is_derived(&self) -> bool {
-        self.half_width_of.is_some() || self.bar.is_some()
+        self.half_width_of.is_some() || self.spread_of.is_some() || self.bar.is_some()
     }
 }
 

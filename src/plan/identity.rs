@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::explainers::Map;
 use crate::metrics::Removal;
 use crate::model::randomize::{Randomized, Redraw};
-use crate::need::{Maps, Modified};
+use crate::need::{Flips, Maps, Modified};
 use crate::suite::{Origin, SplitName, Suite};
 
 /// What every cell of a suite depends on.
@@ -45,7 +45,11 @@ fn variant(data: DataRef) -> String {
         DataRef::PermutedLabels(fit) => {
             format!("permuted-labels until {:016x} within {}", fit.reach().to_bits(), fit.patience)
         }
-        DataRef::Flipped(share, draw) => format!("flipped-labels {:016x} draw {draw}", share.value().to_bits()),
+        DataRef::Flipped(Flips { share, of, into }, draw) => {
+            let class = |word, class: Option<usize>| class.map_or(String::new(), |class| format!(" {word} {class}"));
+            let share = share.value().to_bits();
+            format!("flipped-labels {share:016x}{}{} draw {draw}", class("of", of), class("into", into))
+        }
         DataRef::Stated => String::new(),
         DataRef::Counterpart => "counterpart".to_string(),
         DataRef::Nothing => "nothing".to_string(),

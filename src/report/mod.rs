@@ -94,8 +94,7 @@ pub struct Measure {
     pub variant: bool,
     /// Whether it differs from run to run; such numbers stay out of the files that are compared.
     pub timing: bool,
-    /// Whether it is the half-width of another measure's interval: it has no interval, and brackets would say too few units.
-    pub derived: bool,
+    pub brackets: Brackets,
     /// What its intervals are.
     pub inference: String,
     /// What its intervals imagine to be drawn again, such as "images".
@@ -112,6 +111,16 @@ pub struct Measure {
     pub points: Vec<String>,
     /// Named values to compare with, drawn across the figure.
     pub reference_lines: Vec<(String, f64)>,
+}
+
+/// What stands in brackets behind a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brackets {
+    Interval,
+    /// Nothing: it is itself the half-width of an interval.
+    None,
+    /// The least and the largest of the units whose median the number is.
+    Range,
 }
 
 /// Units that are left out for all contenders, because one of them lacks them.

@@ -1,17 +1,22 @@
 //! Wrong labels, for the search for them.
 
+use crate::need::Flips;
 use crate::noise::Noise;
 
-/// The same labels, of which a share, rounded to whole labels and drawn at random, is turned into another of `classes` classes,
-/// drawn uniformly. A larger share turns those of a smaller one alike, and more.
-pub fn flipped(labels: &[i64], classes: i64, share: f64, noise: &Noise) -> Vec<i64> {
+/// The same labels, of which a share of those that may be turned, rounded to whole labels and drawn at random, is turned into
+/// another of `classes` classes, drawn uniformly, or into the one that `flips` names. A larger share turns those of a smaller one
+/// alike, and more.
+pub fn flipped(labels: &[i64], classes: i64, flips: &Flips, noise: &Noise) -> Vec<i64> {
     let noise = noise.purpose("flipped-labels");
-    let order = noise.purpose("which").permutation(labels.len());
-    let count = (share * labels.len() as f64).round() as usize;
+    let is = |class: Option<usize>, place: &usize| class.map(|class| class as i64 == labels[*place]);
+    let may = |place: &usize| is(flips.of, place) != Some(false) && is(flips.into, place) != Some(true);
+    let order: Vec<usize> = noise.purpose("which").permutation(labels.len()).into_iter().filter(may).collect();
+    let count = (flips.share.value() * order.len() as f64).round() as usize;
     let mut flipped = labels.to_vec();
     for place in order.into_iter().take(count) {
         let other = noise.purpose("class").below(place as u64, (classes - 1).max(1) as u64) as i64;
-        flipped[place] = (labels[place] + 1 + other).rem_euclid(classes.max(1));
+        let any = (labels[place] + 1 + other).rem_euclid(classes.max(1));
+        flipped[place] = flips.into.map_or(any, |class| class as i64);
     }
     flipped
 }
@@ -19,12 +24,17 @@ pub fn flipped(labels: &[i64], classes: i64, share: f64, noise: &Noise) -> Vec<i
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::need::Share;
+
+    fn of_all(share: f64) -> Flips {
+        Flips { share: Share::new(share), of: None, into: None }
+    }
 
     #[test]
     fn so_many_labels_become_another_class() {
         let labels: Vec<i64> = (0..40).map(|place| place % 4).collect();
         let changed = |share| {
-            let flipped = flipped(&labels, 4, share, &Noise::new(2));
+            let flipped = flipped(&labels, 4, &of_all(share), &Noise::new(2));
             assert!(flipped.iter().all(|label| (0..4).contains(label)));
             (0..40).filter(|place| flipped[*place] != labels[*place]).collect::<Vec<_>>()
         };
@@ -32,7 +42,24 @@ mod tests {
         assert_eq!((few.len(), many.len()), (4, 20));
         assert!(few.iter().all(|place| many.contains(place)));
         // Every other class comes up.
-        let all = flipped(&labels, 4, 1.0, &Noise::new(2));
+        let all = flipped(&labels, 4, &of_all(1.0), &Noise::new(2));
         assert!((1..4).all(|way| labels.iter().zip(&all).any(|(was, is)| (was + way) % 4 == *is)));
+    }
+
+    /// Of ten labels of class 2, three; into class 1 none that is of class 1 already.
+    #[test]
+    fn a_subgroup_is_turned_and_nothing_else() {
+        let labels: Vec<i64> = (0..40).map(|place| place % 4).collect();
+        let changed = |of, into| {
+            let flips = Flips { share: Share::new(0.3), of, into };
+            let flipped = flipped(&labels, 4, &flips, &Noise::new(2));
+            let pairs = labels.iter().zip(flipped).map(|(was, is)| (*was, is));
+            pairs.filter(|(was, is)| was != is).collect::<Vec<_>>()
+        };
+        let (any, one, all) = (changed(Some(2), None), changed(Some(2), Some(1)), changed(None, Some(1)));
+        assert!(any.len() == 3 && any.iter().all(|(was, _)| *was == 2), "{any:?}");
+        assert_eq!(one, [(2, 1); 3]);
+        // Of the thirty that are of another class.
+        assert!(all.len() == 9 && all.iter().all(|(_, is)| *is == 1), "{all:?}");
     }
 }

@@ -7,7 +7,8 @@
 //!   says that the size is right too;
 //! - `relative-l2`: |predicted - actual| / |actual|, Euclidean over the examples.
 //!
-//! Each test point is a unit: points are never pooled, since their scales differ. With `start = "warm"` training goes on from the
+//! Each test point is a unit: points are never pooled, since their scales differ. Beside the mean over test points with its interval
+//! stand their median and range, `pearson-median-range` and so on. With `start = "warm"` training goes on from the
 //! trained weights, and what it does with all examples is subtracted; `drift` is how much that is. A convex fit is solved to its
 //! one solution, all removals together. With `start = "cold"` every training begins anew, once for each of `seeds.retrain` and in
 //! both arms from the same weights; then `ceiling` is what noise leaves for any prediction to reach: the root of the
@@ -69,6 +70,20 @@ struct LeaveOneOut {
 
 const RANDOM: [&str; 5] = ["pearson", "spearman", "slope", "intercept", "relative-l2"];
 const TOP: [&str; 5] = ["top-pearson", "top-spearman", "top-slope", "top-intercept", "top-relative-l2"];
+const RANDOM_SPREADS: [&str; 5] = [
+    "pearson-median-range",
+    "spearman-median-range",
+    "slope-median-range",
+    "intercept-median-range",
+    "relative-l2-median-range",
+];
+const TOP_SPREADS: [&str; 5] = [
+    "top-pearson-median-range",
+    "top-spearman-median-range",
+    "top-slope-median-range",
+    "top-intercept-median-range",
+    "top-relative-l2-median-range",
+];
 /// Training by training, what was predicted and what came true.
 const SCATTERS: [Scatter; 2] = [
     Scatter { of: "random examples", predicted: "predicted", actual: "actual" },
@@ -104,6 +119,8 @@ impl Metric for LeaveOneOut {
         };
         let mut measures: Vec<Measure> = of(RANDOM).into_iter().chain(of(TOP)).collect();
         let pairs = SCATTERS.iter().flat_map(|pair| [pair.predicted, pair.actual]);
+        let spreads = RANDOM.iter().zip(RANDOM_SPREADS).chain(TOP.iter().zip(TOP_SPREADS));
+        measures.extend(spreads.map(|(of, name)| Measure::new(name, Direction::None, 0.0).minor().spread_of(of)));
         measures.extend(pairs.map(|name| Measure::new(name, Direction::None, 0.0).along("removal").minor().hidden()));
         match self.retraining.is_cold() {
             true => measures.extend(CEILINGS.map(|name| Measure::new(name, Direction::None, 0.02).minor())),

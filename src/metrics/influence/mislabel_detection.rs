@@ -5,10 +5,15 @@
 //! - `auroc`: the probability that a wrong label stands before a right one; 0.5 by chance;
 //! - `average-precision`: the mean, over the wrong labels, of the share of wrong ones up to each.
 //!
+//! With `class` all wrong labels lie in one class, a mislabelled subgroup, and with `into` they are alike too: wrong examples that
+//! agree with each other are harder to tell from right ones than scattered ones.
+//!
 //! Examples with equal values share their places. The units are the draws of wrong labels, `seeds.flip`.
 //!
 //! # Parameters
-//! - `share` (0.1): of the labels that are turned.
+//! - `share` (0.1): of the labels that may be turned that are.
+//! - `class` (none): the number of the class, from 0, of which labels are turned; of all classes where it is not there.
+//! - `into` (none): the number of the class that they are turned into; any other where it is not there.
 //! - `checked` ([0.05, 0.1, 0.15, 0.2, 0.25, 0.3]): the points of the curve.
 //!
 //! # Cost
@@ -22,7 +27,9 @@ use std::sync::Arc;
 use crate::catalogue::Entry;
 use crate::error::Result;
 use crate::metrics::{Direction, Family, Influenced, Line, Measure, Metric, ScoredUnit, Scores, Values};
-use crate::need::{About, DataRef, Known, Need, Share};
+use crate::model::Graph;
+use crate::model::randomize::Unfit;
+use crate::need::{About, DataRef, Flips, Known, Need, Share};
 use crate::stats::average_ranks;
 
 pub const ENTRY: Entry<dyn Metric> = Entry {
@@ -38,12 +45,17 @@ pub const ENTRY: Entry<dyn Metric> = Entry {
         };
         let checked = vec![0.05, 0.1, 0.15, 0.2, 0.25, 0.3];
         let checked = section.get_if("checked", checked, fits, "shares above 0 and at most 1, ascending");
-        Some(Arc::new(MislabelDetection { share: Share::new(share), checked }))
+        let flips = Flips { share: Share::new(share), of: section.optional("class"), into: section.optional("into") };
+        if let (Some(of), true) = (flips.of, flips.of == flips.into) {
+            let message = format!("labels of class {of} turned into class {of} are not wrong");
+            section.mistake("into", message, Some("another class".to_string()), None);
+        }
+        Some(Arc::new(MislabelDetection { flips, checked }))
     },
 };
 
 struct MislabelDetection {
-    share: Share,
+    flips: Flips,
     checked: Vec<f64>,
 }
 
@@ -54,7 +66,7 @@ const CHANCE: &[Line] = &[Line::Chance(0.5)];
 
 impl MislabelDetection {
     fn about(&self, draw: u64) -> About {
-        About::Itself(DataRef::Flipped(self.share, draw))
+        About::Itself(DataRef::Flipped(self.flips, draw))
     }
 }
 
@@ -81,6 +93,15 @@ impl Metric for MislabelDetection {
 
     fn flips(&self) -> bool {
         true
+    }
+
+    fn unfit(&self, graph: &Graph) -> Option<Unfit> {
+        let classes = *graph.shapes().ok()?.get(graph.output)?.last()?;
+        let asked = [("class", self.flips.of), ("into", self.flips.into)];
+        let (key, class) =
+            asked.into_iter().find_map(|(key, class)| Some((key, class.filter(|c| *c as i64 >= classes)?)))?;
+        let message = format!("there is no class {class}");
+        Some(Unfit { key, message, expected: Some(format!("a class from 0 to {}", classes - 1)), help: None })
     }
 
     fn judge(&self, given: &Influenced) -> Result<Scores> {

@@ -57,6 +57,33 @@ pub fn unsettled(contents: &[Content], halfway: &Measure) -> bool {
     })
 }
 
+/// The median of a measure over its units, each averaged over the networks, with the least and the largest of them in the place of
+/// an interval. Infinite values take part.
+pub fn spread(contents: &[Content], name: &str) -> Estimate {
+    let sample = sample(contents, name, 0);
+    let mut units: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+    for &(id, value) in sample.networks.iter().flatten().filter(|(_, value)| !value.is_nan()) {
+        units.entry(id).or_default().push(value);
+    }
+    let mut units: Vec<f64> = units.values().map(|values| values.iter().sum::<f64>() / values.len() as f64).collect();
+    units.sort_by(f64::total_cmp);
+    let middle = units.len() / 2;
+    let point = match units.len() % 2 {
+        1 => units[middle],
+        _ if units.is_empty() => f64::NAN,
+        _ => (units[middle - 1] + units[middle]) / 2.0,
+    };
+    let end = |unit: Option<&f64>| unit.copied().unwrap_or(f64::NAN);
+    Estimate {
+        point,
+        low: end(units.first()),
+        high: end(units.last()),
+        n: units.len(),
+        invalid: sample.networks.iter().flatten().filter(|(_, value)| value.is_nan()).count(),
+        covers: Population::Model,
+    }
+}
+
 /// Half the width of an estimate's interval, which has no interval of its own.
 pub fn half_width(estimate: &Estimate) -> Estimate {
     Estimate { point: (estimate.high - estimate.low) / 2.0, low: f64::NAN, high: f64::NAN, ..*estimate }
@@ -154,6 +181,20 @@ mod tests {
         lost.arrays.insert("values.halfway".into(), lost.arrays["values.hit"].clone());
         assert!(unsettled(&[lost], &Measure::new("halfway", Direction::None, 0.05).halfway_of("hit")));
         assert!(!unsettled(&[content(&[1.0], &[0])], &MEASURE));
+    }
+
+    /// Of 4, 1 and infinity the median is 4; an undefined value has no place, two have their middle.
+    #[test]
+    fn a_median_stands_between_the_ends() {
+        let of = |values: &[f64]| {
+            let spread = spread(&[content(values, &vec![0; values.len()])], "hit");
+            (spread.point, spread.low, spread.high, spread.invalid)
+        };
+        assert_eq!(of(&[4.0, f64::NAN, 1.0, f64::INFINITY]), (4.0, 1.0, f64::INFINITY, 1));
+        assert_eq!(of(&[4.0, 1.0]), (2.5, 1.0, 4.0, 0));
+        assert!(of(&[f64::NAN]).0.is_nan());
+        let networks = [content(&[1.0, 5.0, 6.0], &[0; 3]), content(&[3.0, 5.0, 8.0], &[0; 3])];
+        assert_eq!(spread(&networks, "hit").point, 5.0);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Cell, Contender, Flag, Group, Measure, Point, Report};
+use super::{Brackets, Cell, Contender, Flag, Group, Measure, Point, Report};
 use crate::error::Result;
 use crate::explainers::Role;
 use crate::plan::{CellId, DataRef, Plan, Task};
@@ -159,7 +159,11 @@ impl Collected<'_> {
             further: measure.minor,
             variant: self.is_variant(m),
             timing: measure.timing,
-            derived: measure.half_width_of.is_some(),
+            brackets: match (measure.half_width_of, measure.spread_of) {
+                (Some(_), _) => Brackets::None,
+                (_, Some(_)) => Brackets::Range,
+                _ => Brackets::Interval,
+            },
             inference: self.inference_of(m),
             units: self.units(m).to_string(),
             warning: self.suite.warning(m),
@@ -185,6 +189,13 @@ impl Collected<'_> {
         };
         if let Some(bar) = &measure.bar {
             return Cell::number(judge::quantile(&self.inference, contents, bar));
+        }
+        if let Some(of) = measure.spread_of {
+            let spread = judge::spread(contents, of);
+            return match spread.point.is_infinite() {
+                true => Cell::Missing("the median is infinite".to_string()),
+                false => Cell::number(spread),
+            };
         }
         let measures = self.suite.metrics[place.3].value.metric.method.measures();
         // What the values are of: a half-width has none of its own.

@@ -6,7 +6,7 @@ use super::names::Names;
 use super::palette::{Look, Palette};
 use super::text::{draw_note, fitted, text_width};
 use super::{Size, warned};
-use crate::report::{Cell, Group, Point, Role};
+use crate::report::{Brackets, Cell, Group, Point, Role};
 
 const TOP: f64 = 24.0;
 const LEGEND_LINE: f64 = 12.5;
@@ -57,7 +57,7 @@ pub fn draw(group: &Group, index: usize, palette: &Palette, size: Size) -> Strin
     let [front, back] = contenders(group, index, palette);
     let unit = if measure.unit.is_empty() { String::new() } else { format!(", {}", measure.unit) };
     let better = measure.direction.words().map_or(String::new(), |words| format!(" ({words})"));
-    let note = if measure.derived {
+    let note = if measure.brackets == Brackets::None {
         "Half-widths of the intervals of another measure.".to_string()
     } else {
         intervals(front.iter().chain(&back), &measure.units, &measure.inference)

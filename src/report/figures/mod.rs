@@ -23,7 +23,7 @@ mod strips;
 mod text;
 mod universes;
 
-use super::{Group, Measure, Report};
+use super::{Brackets, Group, Measure, Report};
 use palette::Palette;
 
 pub use render::render;
@@ -53,7 +53,9 @@ pub const NETWORKS: &str = "networks";
 /// What the intervals of some measures of a group are; which are what, where they differ.
 fn inference(group: &Group, measures: &[usize]) -> String {
     let mut kinds: Vec<(&str, Vec<&str>)> = Vec::new();
-    for measure in measures.iter().map(|index| &group.measures[*index]).filter(|measure| !measure.derived) {
+    for measure in
+        measures.iter().map(|index| &group.measures[*index]).filter(|measure| measure.brackets == Brackets::Interval)
+    {
         match kinds.iter_mut().find(|(words, _)| *words == measure.inference) {
             Some((_, metrics)) if metrics.contains(&measure.metric.as_str()) => {}
             Some((_, metrics)) => metrics.push(&measure.metric),

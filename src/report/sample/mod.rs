@@ -46,7 +46,7 @@ fn measure(family: Family, metric: &str, measure: &str, direction: Direction, un
         further: false,
         variant: false,
         timing: false,
-        derived: false,
+        brackets: Brackets::Interval,
         inference: "95 % intervals over new trainings (recipe)".into(),
         units: "networks".into(),
         warning: None,

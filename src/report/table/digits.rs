@@ -35,6 +35,9 @@ impl Digits {
     }
 
     pub fn write(&self, value: f64) -> String {
+        if value.is_infinite() {
+            return if value > 0.0 { "∞" } else { "-∞" }.into();
+        }
         let text = format!("{:.*}", self.decimals, value / 10f64.powi(self.exponent));
         // A small negative number must not read as "-0.00".
         let text = match text.strip_prefix('-') {
@@ -101,7 +104,8 @@ mod tests {
             ((0.98765, NAN, NAN), "0.988 [-]"),                    // no interval: three digits
             ((0.0, 0.0, 0.0), "0"),
             ((NAN, NAN, NAN), "NaN"),
-            ((f64::INFINITY, NAN, NAN), "inf [-]"),
+            ((f64::INFINITY, NAN, NAN), "∞ [-]"),
+            ((4.0, 1.0, f64::INFINITY), "4 [1, ∞]"),
         ];
         for ((point, low, high), expected) in cases {
             let estimate = estimate(point, low, high);

@@ -49,6 +49,10 @@ pub fn general(tables: &[Table], marks: &Marks) -> Vec<String> {
             format!("{UNDEFINED_INTERVAL}: too few units for an interval."),
         ),
         (
+            tables.iter().flat_map(|table| &table.columns).any(|column| column.is_range),
+            "-median-range: the median over the units, in brackets the least and the largest of them.".into(),
+        ),
+        (
             occurs(|entry| entry.interval.is_none() && entry.point != MISSING),
             "Without brackets: all units are equal, a time as measured, or itself the half-width of an interval."
                 .into(),

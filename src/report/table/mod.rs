@@ -5,7 +5,7 @@ mod counted;
 mod digits;
 pub mod legend;
 
-use super::{Cell, Direction, Family, Group, Measure, Role};
+use super::{Brackets, Cell, Direction, Family, Group, Measure, Role};
 use crate::stats::Estimate;
 use digits::Digits;
 
@@ -33,6 +33,8 @@ pub struct Column {
     /// Which of the two it is, where a measure stands with its control.
     pub side: Option<&'static str>,
     pub direction: Direction,
+    /// Whether brackets hold the least and the largest, and no interval.
+    is_range: bool,
     /// The best control, where there is one.
     control: Option<String>,
     /// Sentences that must stand beside its numbers.
@@ -128,15 +130,16 @@ impl Table {
                 measure: format!("{name}{separator}{unit}"),
                 side,
                 direction: measure.direction,
+                is_range: measure.brackets == Brackets::Range,
                 control: group.best(index, Role::Control).map(|(label, _)| label.to_string()),
                 said: measure.said().map(String::from).collect(),
             });
             for (row, cell) in rows.iter_mut().zip(cells()) {
                 row.entries.push(match pick(cell) {
-                    Some(estimate) if measure.derived => {
-                        Entry { interval: None, ..Entry::of(&scaled(estimate, factor)) }
-                    }
-                    Some(estimate) => Entry::of(&scaled(estimate, factor)),
+                    Some(estimate) => match (Entry::of(&scaled(estimate, factor)), measure.brackets) {
+                        (entry, Brackets::None) => Entry { interval: None, ..entry },
+                        (entry, _) => entry,
+                    },
                     None => Entry::missing(),
                 });
                 if let Cell::Missing(why) = cell {
@@ -205,7 +208,8 @@ impl Entry {
 impl Column {
     /// Without a control to beat.
     pub fn plain(metric: &str, measure: &str, direction: Direction) -> Self {
-        Self { metric: metric.into(), measure: measure.into(), side: None, direction, control: None, said: Vec::new() }
+        let (metric, measure) = (metric.into(), measure.into());
+        Self { metric, measure, side: None, direction, is_range: false, control: None, said: Vec::new() }
     }
 
     /// "area, ms ↓": what stands under the metric's name.

@@ -46,9 +46,9 @@ impl Loaded {
         let stated = &self.dataset.train.labels;
         match data {
             DataRef::PermutedLabels(_) => permuted(stated, &context.noise().purpose("data-randomization")),
-            DataRef::Flipped(share, draw) => {
+            DataRef::Flipped(flips, draw) => {
                 let classes = self.dataset.classes.len() as i64;
-                flipped(stated, classes, share.value(), &context.noise().purpose("flipped-labels").index(draw))
+                flipped(stated, classes, &flips, &context.noise().purpose("flipped-labels").index(draw))
             }
             DataRef::Stated | DataRef::Counterpart | DataRef::Nothing => stated.clone(),
         }
