@@ -145,6 +145,8 @@ pub enum LeftOut {
     Top { count: usize, size: usize, of: Quantity },
     /// For each test point the `size` with the largest influence together, of those that lower the loss or raise the rest.
     Helpful { size: usize, of: Quantity },
+    /// The same for single test points, each with its place among them and a size of its own.
+    HelpfulTo { each: Vec<(usize, usize)>, of: Quantity },
     /// All but a random share, `count` times.
     Rest { count: usize, share: Share },
 }
@@ -157,13 +159,14 @@ impl LeftOut {
             Self::Random { count, .. } | Self::Rest { count, .. } => *count,
             Self::Top { count, .. } => count * test,
             Self::Helpful { .. } => test,
+            Self::HelpfulTo { each, .. } => each.len(),
         }
     }
 
     /// Whose influence decides, if anybody's.
     pub fn follows(&self) -> Option<Quantity> {
         match self {
-            Self::Top { of, .. } | Self::Helpful { of, .. } => Some(*of),
+            Self::Top { of, .. } | Self::Helpful { of, .. } | Self::HelpfulTo { of, .. } => Some(*of),
             Self::Nothing | Self::Random { .. } | Self::Rest { .. } => None,
         }
     }
@@ -175,6 +178,13 @@ impl LeftOut {
             Self::Random { size, .. } => format!("without {size} random"),
             Self::Top { size, .. } => format!("without {size} of the most influential"),
             Self::Helpful { size, .. } => format!("without the {size} most helpful"),
+            Self::HelpfulTo { each, .. } => {
+                let sizes = || each.iter().map(|(_, size)| *size);
+                match (sizes().min().unwrap_or(0), sizes().max().unwrap_or(0)) {
+                    (least, most) if least == most => format!("without the {most} most helpful to each"),
+                    (least, most) => format!("without the {least} to {most} most helpful to each"),
+                }
+            }
             Self::Rest { share, .. } => format!("on a random {} %", 100.0 * share.value()),
         }
     }

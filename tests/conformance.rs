@@ -401,6 +401,8 @@ fn directions_are_stated_for_every_measure_that_ranks() {
         ("mislabel-detection", "average-precision", Direction::Higher),
         ("mislabel-detection", "recall", Direction::Higher),
         ("brittleness", "area", Direction::Higher),
+        ("brittleness", "removals-median-range", Direction::Lower),
+        ("brittleness", "removals", Direction::Lower),
         ("brittleness", "change", Direction::Higher),
         ("brittleness", "flipped", Direction::Higher),
     ];

@@ -39,6 +39,7 @@ fn refitted(refit: &Refit, slope: f64, noise: f64) -> Refitted {
             LeftOut::Rest { .. } => (order[..EXAMPLES as usize / 2].to_vec(), None),
             LeftOut::Top { count, size, .. } => (order[..size].to_vec(), Some(at / count)),
             LeftOut::Helpful { size, .. } => (order[..size].to_vec(), Some(at)),
+            LeftOut::HelpfulTo { ref each, .. } => (order[..each[at].1].to_vec(), Some(each[at].0)),
         }
     };
     let (left_out, aimed): (Vec<_>, Vec<_>) = (0..problems).map(removal).unzip();
@@ -200,6 +201,7 @@ const SUITE: &str = "question = 'Is what is said of training examples what happe
         { name = 'cold', use = 'leave-one-out', start = 'cold', random = 4, top = 2, models = ['mlp'], influences = ['loss'] },
         { use = 'linear-datamodelling-score', subsets = 10, models = ['logistic'] },
         { use = 'mislabel-detection', models = ['logistic'] },
+        { name = 'subgroup', use = 'mislabel-detection', models = ['logistic'], class = 3, into = 8, share = 0.5 },
         { use = 'brittleness', sizes = [1, 5, 20], models = ['logistic'] },
         { use = 'influence-randomization', models = ['logistic'] },
         { use = 'training-set-attack', models = ['logistic'], influences = ['influence-function'], examples = 5, radius = 8,
@@ -240,6 +242,17 @@ fn a_suite_holds_influences_against_retraining() {
     // Leaving the most helpful out hurts, more of them more, and more than random ones.
     let area = |who: &str| scored(&bench, &format!("brittleness of {who}"), "area").iter().sum::<f64>();
     assert!(area("influence-function") > area("random").abs(), "{} {}", area("influence-function"), area("random"));
+    // Examples that many predictions rest on turn them, and where one less did not the curve says the same.
+    let of = |measure: &str| scored(&bench, "brittleness of influence-function", measure);
+    let (removals, flipped) = (of("removals"), of("flipped"));
+    assert!(removals.iter().any(|removals| removals.is_finite()), "{removals:?}");
+    for (removals, flipped) in removals.iter().zip(flipped.chunks(3)) {
+        let curve: Vec<f64> = [1.0, 5.0, 20.0].map(|size| f64::from(u8::from(size >= *removals))).to_vec();
+        let first = |curve: &[f64]| curve.iter().position(|flipped| *flipped == 1.0);
+        assert_eq!(first(flipped), first(&curve), "{removals} {flipped:?}");
+    }
+    let wrong = |who: &str| scored(&bench, &format!("subgroup of {who}"), "auroc").iter().sum::<f64>() / 2.0;
+    assert!(wrong("influence-function") > 0.6 && wrong("gradient-cosine") == 0.5, "{}", wrong("influence-function"));
     // What is aimed at raises the loss, by more than random signs on the same images do.
     let raised = |measure: &str| scored(&bench, "training-set-attack of influence-function", measure);
     let (attack, random) = (raised("change"), raised("random-sign-change"));

@@ -7,3 +7,4 @@ pub mod leave_one_out;
 pub mod linear_datamodelling_score;
 pub mod mislabel_detection;
 pub mod training_set_attack;
+mod turning_point;

@@ -11,7 +11,7 @@ use super::learn::{Lesson, learn};
 use super::points::{recipe, test, training};
 use super::{Context, arrays};
 use crate::error::{Error, Result};
-use crate::influence::Points;
+use crate::influence::{Points, Quantity};
 use crate::model::Model;
 use crate::model::convex::{Loss, Regression};
 use crate::model::train::proximal::{Proximal, response};
@@ -64,7 +64,8 @@ pub fn perform(context: &Context, task: &Refit, needs: &[Content], progress: &dy
         ("labels".to_string(), arrays::array(&test.labels)?),
         ("ids".to_string(), arrays::integers(&ids)),
     ]);
-    Ok(Content { record: json!({ "unconverged": unconverged }), arrays })
+    let classes = classes(&task.without.left_out, &after, &aimed)?;
+    Ok(Content { record: json!({ "unconverged": unconverged, "classes": classes }), arrays })
 }
 
 /// What is left out in training number `at`, of so many examples.
@@ -92,6 +93,10 @@ fn removal(
         order.sort_by(|a, b| worth(*b).total_cmp(&worth(*a)));
         Ok(order)
     };
+    let helpful = |point: usize, size: usize, of: Quantity| -> Result<Removal> {
+        let order = ranked(point, Some(-of.better()))?;
+        Ok(Removal { places: order.into_iter().take(most(size)?).collect(), aimed: Some(point) })
+    };
     Ok(match *left_out {
         LeftOut::Nothing => Removal { places: Vec::new(), aimed: None },
         LeftOut::Random { count, size } => {
@@ -111,11 +116,26 @@ fn removal(
             let order = ranked(point, None)?;
             Removal { places: order.into_iter().skip(first).take(size).collect(), aimed: Some(point) }
         }
-        LeftOut::Helpful { size, of } => {
-            let order = ranked(at, Some(-of.better()))?;
-            Removal { places: order.into_iter().take(most(size)?).collect(), aimed: Some(at) }
+        LeftOut::Helpful { size, of } => helpful(at, size, of)?,
+        LeftOut::HelpfulTo { ref each, of } => {
+            let (point, size) = each[at];
+            helpful(point, size, of)?
         }
     })
+}
+
+/// What metrics that ask in rounds go by, of logits [m, T, K]: of trainings for one test point the class that is predicted for it,
+/// of that with all examples the classes of all test points.
+fn classes(left_out: &LeftOut, logits: &Tensor, aimed: &[i64]) -> Result<Vec<i64>> {
+    if *left_out != LeftOut::Nothing && left_out.follows().is_none() {
+        return Ok(Vec::new());
+    }
+    let classes = logits.f_argmax(-1, false)?;
+    let of = |training: usize| -> Result<Vec<i64>> { Ok(Vec::try_from(classes.f_get(training as i64)?)?) };
+    match left_out {
+        LeftOut::Nothing => of(0),
+        _ => aimed.iter().enumerate().map(|(at, point)| Ok(of(at)?[*point as usize])).collect(),
+    }
 }
 
 fn logits(context: &Context, model: &Model, test: &Points) -> Result<Tensor> {
