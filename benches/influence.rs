@@ -202,6 +202,7 @@ fn exact() {
         chunk: model.rows_within(chunk_bytes(Device::Cpu)),
         checkpoints: &[],
         siblings: &[],
+        unsolved: &std::cell::Cell::default(),
     };
     let start = Instant::now();
     drop(black_box(method.influence(&case).expect("influences")));

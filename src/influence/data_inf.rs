@@ -19,7 +19,7 @@ use tch::Tensor;
 
 use super::calculus::check;
 use super::solve::{RankOne, of_itself_by, of_pairs_by};
-use super::{Case, InfluenceMethod};
+use super::{Case, InfluenceMethod, OVER_ALL};
 use crate::catalogue::Entry;
 use crate::error::Result;
 use crate::explainers::Misfit;
@@ -48,6 +48,10 @@ impl InfluenceMethod for DataInf {
 
     fn of_itself(&self, on: &Case) -> Result<Tensor> {
         of_itself_by(&RankOne::of(on, self.damping)?, on)
+    }
+
+    fn convention(&self) -> &'static str {
+        OVER_ALL
     }
 
     fn check(&self, graph: &Graph) -> Result<(), Misfit> {

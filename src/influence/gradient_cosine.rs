@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tch::{Kind, Tensor};
 
 use super::calculus::{Gradients, check};
-use super::{Case, InfluenceMethod, Points, Quantity};
+use super::{Case, InfluenceMethod, ORDER, Points, Quantity};
 use crate::catalogue::Entry;
 use crate::error::Result;
 use crate::explainers::Misfit;
@@ -47,6 +47,10 @@ impl InfluenceMethod for GradientCosine {
         let products = gradients.pairs(on.train, on.quantity, Quantity::Loss)?;
         let of_loss = lengths(&gradients, on.train, Quantity::Loss)?;
         cosine(&products, &lengths(&gradients, on.train, on.quantity)?.f_mul(&of_loss)?)
+    }
+
+    fn convention(&self) -> &'static str {
+        ORDER
     }
 
     fn check(&self, graph: &Graph) -> Result<(), Misfit> {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tch::Tensor;
 
 use super::calculus::{Gradients, check};
-use super::{Case, InfluenceMethod, Quantity};
+use super::{Case, InfluenceMethod, OVER_ALL, Quantity};
 use crate::catalogue::Entry;
 use crate::error::Result;
 use crate::explainers::Misfit;
@@ -40,6 +40,10 @@ impl InfluenceMethod for GradientDot {
     fn of_itself(&self, on: &Case) -> Result<Tensor> {
         let products = Gradients::of(on).pairs(on.train, on.quantity, Quantity::Loss)?;
         Ok(products.f_div_scalar(on.train.len() as f64)?)
+    }
+
+    fn convention(&self) -> &'static str {
+        OVER_ALL
     }
 
     fn check(&self, graph: &Graph) -> Result<(), Misfit> {

@@ -31,7 +31,7 @@ use tch::{Kind, Tensor};
 use super::calculus::{Curvature, Gradients, Hessian, check};
 use super::perturbation::perturbation;
 use super::solve::{Inverse, Solver, of_itself_by, of_pairs_by};
-use super::{Case, InfluenceMethod, Points};
+use super::{Case, InfluenceMethod, OVER_ALL, Points};
 use crate::catalogue::Entry;
 use crate::config::Section;
 use crate::error::Result;
@@ -85,6 +85,10 @@ impl InfluenceMethod for InfluenceFunction {
         of_itself_by(&*self.inverse(on)?, on)
     }
 
+    fn convention(&self) -> &'static str {
+        OVER_ALL
+    }
+
     fn perturbation(&self, on: &Case, examples: &Points) -> Option<Result<Tensor>> {
         let derivative = || {
             let pull = Gradients::of(on).all(on.test, on.quantity)?.f_mean_dim([0].as_slice(), true, Kind::Double)?;
@@ -126,6 +130,18 @@ mod tests {
                 assert!((both.double_value(&[0, 1]) - pearson).abs() < 1e-6, "{text}: test point {at}");
             }
         }
+    }
+
+    #[test]
+    fn systems_that_are_given_up_are_counted() {
+        let setting = Setting::drawn("layers = [{ linear = { out = 3 } }]", &[4], 3, 30, 6);
+        let solve = |iterations: usize| {
+            let text = format!("use = 'influence-function'\nsolver = 'cg'\niterations = {iterations}");
+            setting.unsolved.set(0);
+            method(&text).influence(&setting.case()).unwrap();
+            setting.unsolved.get()
+        };
+        assert_eq!([1, 100].map(solve), [6, 0]);
     }
 
     /// At a minimum the gradients' mean is -l2 theta, so all examples' influences on a quantity sum to -l2 grad q' H^-1 theta.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tch::Tensor;
 
 use super::calculus::blocks;
-use super::{Case, InfluenceMethod};
+use super::{Case, InfluenceMethod, ORDER};
 use crate::catalogue::Entry;
 use crate::error::Result;
 use crate::explainers::Role;
@@ -43,6 +43,10 @@ impl InfluenceMethod for OwnLoss {
         let losses = Tensor::f_cat(&blocks(on.train.len(), on.chunk).map(block).collect::<Result<Vec<_>>>()?, 0)?;
         // What is taken for helpful raises the loss when it goes, and lowers a margin or logit.
         Ok(losses.f_mul_scalar(-on.quantity.better())?)
+    }
+
+    fn convention(&self) -> &'static str {
+        ORDER
     }
 
     fn role(&self) -> Role {

@@ -5,6 +5,8 @@
 //! that it can be held against what retraining without it changes. Where the quantity is a loss, examples with positive influence
 //! are helpful.
 
+use std::cell::Cell;
+
 use tch::Tensor;
 
 use crate::catalogue::{Chosen, Entry};
@@ -86,6 +88,8 @@ pub struct Case<'a> {
     pub checkpoints: &'a [Checkpoint],
     /// The same recipe from other seeds, as many as [`InfluenceMethod::siblings`] asks for.
     pub siblings: &'a [Model],
+    /// Counts the systems that a solver gave up before they were solved.
+    pub unsolved: &'a Cell<usize>,
 }
 
 pub struct Checkpoint {
@@ -93,6 +97,13 @@ pub struct Checkpoint {
     /// The sum of the learning rates of the steps since the checkpoint before.
     pub rate: f64,
 }
+
+/// The loss of the example that is removed weighs 1/n.
+pub const OVER_ALL: &str = "without it minus with it, divisor n";
+/// What stays is a mean over the others, which weighs 1/(n - 1).
+pub const OVER_REST: &str = "without it minus with it, divisor n - 1";
+/// Large before small, and nothing said of how large.
+pub const ORDER: &str = "without it minus with it, in order alone";
 
 pub trait InfluenceMethod: Send + Sync {
     /// The change of the quantity of each test point when each training example is removed: float64 [T, N].
@@ -106,6 +117,10 @@ pub trait InfluenceMethod: Send + Sync {
     fn perturbation(&self, _on: &Case, _examples: &Points) -> Option<Result<Tensor>> {
         None
     }
+
+    /// Of which sign and by which divisor it is, in the words that stand in every row of a table: one of [`OVER_ALL`], [`OVER_REST`]
+    /// and [`ORDER`].
+    fn convention(&self) -> &'static str;
 
     fn role(&self) -> Role {
         Role::Explainer

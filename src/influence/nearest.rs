@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tch::{Kind, Tensor};
 
 use super::last_layer::{self, seen};
-use super::{Case, InfluenceMethod, Points};
+use super::{Case, InfluenceMethod, ORDER, Points};
 use crate::catalogue::Entry;
 use crate::error::Result;
 use crate::explainers::{Misfit, Role};
@@ -44,6 +44,10 @@ impl InfluenceMethod for Nearest {
         // Exactly 1, but for what has no direction: rounding would order what is the same of all.
         let cosines = directions.f_square()?.f_sum_dim_intlist(1, false, Kind::Double)?.f_round()?;
         Ok(cosines.f_mul_scalar(-on.quantity.better())?)
+    }
+
+    fn convention(&self) -> &'static str {
+        ORDER
     }
 
     fn role(&self) -> Role {

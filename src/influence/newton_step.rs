@@ -22,7 +22,7 @@ use std::sync::Arc;
 use tch::{Kind, Tensor};
 
 use super::calculus::{Curvature, Gradients, Hessian, View, check};
-use super::{Case, InfluenceMethod, Quantity};
+use super::{Case, InfluenceMethod, OVER_REST, Quantity};
 use crate::catalogue::Entry;
 use crate::error::{Error, Result};
 use crate::explainers::Misfit;
@@ -64,6 +64,10 @@ impl InfluenceMethod for NewtonStep {
             Ok(view.gradients(on.quantity)?.f_mul(steps)?.f_sum_dim_intlist(1, false, Kind::Double)?)
         };
         self.each(on, &mut own, 0)
+    }
+
+    fn convention(&self) -> &'static str {
+        OVER_REST
     }
 
     fn check(&self, graph: &Graph) -> Result<(), Misfit> {

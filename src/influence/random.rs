@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use tch::{Kind, Tensor};
 
-use super::{Case, InfluenceMethod};
+use super::{Case, InfluenceMethod, ORDER};
 use crate::catalogue::Entry;
 use crate::error::Result;
 use crate::explainers::Role;
@@ -36,6 +36,10 @@ impl InfluenceMethod for Random {
     fn of_itself(&self, on: &Case) -> Result<Tensor> {
         let own = on.train.ids.iter().map(|&id| draw(on, id, &[id]));
         Ok(Tensor::f_cat(&own.collect::<Result<Vec<_>>>()?, 0)?)
+    }
+
+    fn convention(&self) -> &'static str {
+        ORDER
     }
 
     fn role(&self) -> Role {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tch::{Kind, Tensor};
 
 use super::last_layer::{self, has_bias, seen};
-use super::{Case, InfluenceMethod, Points, Quantity};
+use super::{Case, InfluenceMethod, OVER_ALL, Points, Quantity};
 use crate::catalogue::Entry;
 use crate::error::{Error, Result};
 use crate::explainers::Misfit;
@@ -48,6 +48,10 @@ impl InfluenceMethod for Representer {
         let rows = |a: &Tensor, b: &Tensor| a.f_mul(b)?.f_sum_dim_intlist(1, false, Kind::Double);
         let kernel = rows(&features, &features)?.f_add_scalar(bias(on))?;
         Ok(rows(&of_quantity, &loss)?.f_mul(&kernel)?.f_mul_scalar(scale)?)
+    }
+
+    fn convention(&self) -> &'static str {
+        OVER_ALL
     }
 
     fn check(&self, graph: &Graph) -> Result<(), Misfit> {

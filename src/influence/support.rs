@@ -1,5 +1,6 @@
 //! Cases for tests.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ pub struct Setting {
     pub test: Points,
     pub l2: f64,
     pub loss: Loss,
+    pub unsolved: Cell<usize>,
 }
 
 impl Setting {
@@ -33,7 +35,14 @@ impl Setting {
             let x = Noise::new(5).normal(&ids, input, Kind::Double, Device::Cpu).unwrap();
             Points { x, labels: Tensor::from_slice(&labels), ids }
         };
-        Self { model, train: points(0, train), test: points(1000, test), l2: 0.05, loss: Loss::CrossEntropy }
+        Self {
+            model,
+            train: points(0, train),
+            test: points(1000, test),
+            l2: 0.05,
+            loss: Loss::CrossEntropy,
+            unsolved: Cell::default(),
+        }
     }
 
     /// The regression on digits of the reference, at its optimum.
@@ -56,6 +65,7 @@ impl Setting {
             test: points("test", 1000),
             l2: 0.01,
             loss: Loss::CrossEntropy,
+            unsolved: Cell::default(),
         }
     }
 
@@ -71,6 +81,7 @@ impl Setting {
             chunk: 7,
             checkpoints: &[],
             siblings: &[],
+            unsolved: &self.unsolved,
         }
     }
 

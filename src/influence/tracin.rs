@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tch::{Kind, Tensor};
 
 use super::calculus::{Gradients, check};
-use super::{Case, InfluenceMethod, Quantity};
+use super::{Case, InfluenceMethod, OVER_ALL, Quantity};
 use crate::catalogue::Entry;
 use crate::error::Result;
 use crate::explainers::Misfit;
@@ -40,6 +40,10 @@ impl InfluenceMethod for TracIn {
 
     fn of_itself(&self, on: &Case) -> Result<Tensor> {
         sum(on, |gradients| gradients.pairs(on.train, on.quantity, Quantity::Loss))
+    }
+
+    fn convention(&self) -> &'static str {
+        OVER_ALL
     }
 
     fn check(&self, graph: &Graph) -> Result<(), Misfit> {

@@ -25,7 +25,7 @@ use tch::{Kind, Tensor};
 
 use super::calculus::{Gradients, check};
 use super::projection::Projection;
-use super::{Case, InfluenceMethod, Points, Quantity};
+use super::{Case, InfluenceMethod, OVER_ALL, Points, Quantity};
 use crate::catalogue::Entry;
 use crate::error::{Error, Result};
 use crate::explainers::Misfit;
@@ -79,6 +79,10 @@ impl InfluenceMethod for Trak {
             let solved = of.kernel.solve(&own.f_tr()?)?.f_tr()?;
             Ok(solved.f_mul(&of.train)?.f_sum_dim_intlist(1, false, Kind::Double)?)
         })
+    }
+
+    fn convention(&self) -> &'static str {
+        OVER_ALL
     }
 
     fn siblings(&self) -> usize {

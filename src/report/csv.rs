@@ -19,7 +19,7 @@ pub enum Csv {
     Networks,
 }
 
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 15] = [
     "suite",
     "dataset",
     "model",
@@ -34,6 +34,7 @@ const COLUMNS: [&str; 14] = [
     "invalid",
     "covers",
     "direction",
+    "convention",
 ];
 
 const FLAG_COLUMNS: [&str; 8] = ["suite", "dataset", "model", "explainer", "metric", "reason", "count", "of"];
@@ -90,10 +91,10 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "suite,dataset,model,explainer,metric,measure,at,estimate,low,high,n,invalid,covers,direction",
-                "small,digits,cnn,gradient,deletion,area,,0.172,0.1675,0.1765,3,0,recipe,lower",
-                "small,digits,cnn,gradient,deletion,area minus best control,,-0.008,-0.011,-0.005,3,0,recipe,lower",
-                "small,digits,cnn,gradient,deletion,area minus best explainer,,0.0,0.0,0.0,3,0,recipe,lower",
+                "suite,dataset,model,explainer,metric,measure,at,estimate,low,high,n,invalid,covers,direction,convention",
+                "small,digits,cnn,gradient,deletion,area,,0.172,0.1675,0.1765,3,0,recipe,lower,",
+                "small,digits,cnn,gradient,deletion,area minus best control,,-0.008,-0.011,-0.005,3,0,recipe,lower,",
+                "small,digits,cnn,gradient,deletion,area minus best explainer,,0.0,0.0,0.0,3,0,recipe,lower,",
             ]
         );
     }

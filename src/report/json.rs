@@ -32,7 +32,7 @@ mod tests {
         report.tables[0].measures.truncate(1);
         report.tables[0].contenders[0].cells[0] = sample::number(0.5, f64::NAN, f64::NAN);
         let expected = r#"{"schema": "explainbench.rows/1", "rows": [
-{"suite":"small","dataset":"digits","model":"cnn","explainer":"gradient","metric":"deletion","measure":"area","at":null,"estimate":0.5,"low":null,"high":null,"n":3,"invalid":0,"covers":"recipe","direction":"lower"}
+{"suite":"small","dataset":"digits","model":"cnn","explainer":"gradient","metric":"deletion","measure":"area","at":null,"estimate":0.5,"low":null,"high":null,"n":3,"invalid":0,"covers":"recipe","direction":"lower","convention":""}
 ]}
 "#;
         assert_eq!(String::from_utf8(Json.render(&report).unwrap()).unwrap(), expected);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Cell, Direction, Group, Measure, Report};
+use super::{Cell, Contender, Direction, Group, Measure, Report};
 use crate::stats::{Estimate, Population};
 
 /// One number with where it belongs. The fields are the columns of the files, in this order; `None` is undefined.
@@ -24,6 +24,7 @@ pub struct Row<'a> {
     pub invalid: usize,
     pub covers: Population,
     pub direction: Direction,
+    pub convention: &'a str,
 }
 
 /// The numbers of the measures that `chosen` picks, ordered by group, contender, measure and place.
@@ -33,7 +34,7 @@ pub fn rows<'a>(report: &'a Report, chosen: impl Fn(&Measure) -> bool) -> Vec<Ro
         for contender in &group.contenders {
             for (measure, cell) in group.measures.iter().zip(&contender.cells).filter(|(measure, _)| chosen(measure)) {
                 let mut push = |suffix: &str, at: Option<f64>, estimate: &Estimate| {
-                    rows.push(row(report, group, &contender.label, measure, suffix, at, estimate));
+                    rows.push(row(report, group, contender, measure, suffix, at, estimate));
                 };
                 match cell {
                     Cell::Missing(_) => {}
@@ -58,7 +59,7 @@ pub fn rows<'a>(report: &'a Report, chosen: impl Fn(&Measure) -> bool) -> Vec<Ro
 fn row<'a>(
     report: &'a Report,
     group: &'a Group,
-    explainer: &'a str,
+    contender: &'a Contender,
     measure: &'a Measure,
     suffix: &str,
     at: Option<f64>,
@@ -69,7 +70,7 @@ fn row<'a>(
         suite: &report.suite,
         dataset: &group.dataset,
         model: &group.model,
-        explainer,
+        explainer: &contender.label,
         metric: &measure.metric,
         measure: format!("{}{suffix}", measure.measure),
         at,
@@ -80,6 +81,7 @@ fn row<'a>(
         invalid: estimate.invalid,
         covers: estimate.covers,
         direction: measure.direction,
+        convention: contender.convention,
     }
 }
 

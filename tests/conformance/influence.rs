@@ -42,6 +42,7 @@ fn case<'a>(model: &'a Model, train: &'a Points, test: &'a Points, quantity: Qua
         chunk: 1000,
         checkpoints: &[],
         siblings: &[],
+        unsolved: Box::leak(Box::default()),
     }
 }
 

@@ -53,7 +53,10 @@ impl Arnoldi {
         let small = basis.f_matmul(&products.f_tr()?)?;
         let (values, vectors) = small.f_add(&small.f_tr()?)?.f_mul_scalar(0.5)?.f_linalg_eigh("L")?;
         let rank = values.size()[0].min(self.rank as i64);
-        let kept = values.f_abs()?.f_topk(rank, 0, true, true)?.1;
+        let sizes = values.f_abs()?;
+        // What is 0 but for rounding has no inverse.
+        let defined = sizes.f_gt_tensor(&sizes.f_max()?.f_mul_scalar(1e-12)?)?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
+        let kept = sizes.f_topk(rank.min(defined), 0, true, true)?.1;
         let vectors = vectors.f_index_select(1, &kept)?.f_tr()?.f_matmul(&basis)?;
         Ok(Ready { vectors, values: values.f_index_select(0, &kept)? })
     }

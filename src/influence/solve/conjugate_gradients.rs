@@ -1,6 +1,8 @@
 //! Conjugate gradients (Hestenes and Stiefel, 1952), all systems side by side.
 
-use tch::Tensor;
+use std::cell::Cell;
+
+use tch::{Kind, Tensor};
 
 use super::{Inverse, count, inner};
 use crate::config::Section;
@@ -25,13 +27,14 @@ impl ConjugateGradients {
     }
 
     pub fn ready(self, curvature: Curvature<'_>) -> Ready<'_> {
-        Ready { how: self, curvature }
+        Ready { how: self, curvature, unsolved: Cell::default() }
     }
 }
 
 pub struct Ready<'a> {
     how: ConjugateGradients,
     curvature: Curvature<'a>,
+    unsolved: Cell<usize>,
 }
 
 impl Inverse for Ready<'_> {
@@ -66,7 +69,13 @@ impl Inverse for Ready<'_> {
         if any(&left.f_isfinite()?.f_logical_not()?)? {
             return Err(Error::new("a product with the Hessian is not a finite number"));
         }
+        let open = left.f_gt_tensor(&enough)?.f_sum(Kind::Int64)?.f_int64_value(&[])? as usize;
+        self.unsolved.set(self.unsolved.get() + open);
         Ok(x)
+    }
+
+    fn unsolved(&self) -> usize {
+        self.unsolved.get()
     }
 }
 

@@ -36,6 +36,11 @@ pub enum Solver {
 pub trait Inverse {
     /// Its products with vectors [m, P], [m, P].
     fn apply(&self, vectors: &Tensor) -> Result<Tensor>;
+
+    /// How many of the systems so far were given up before they were solved.
+    fn unsolved(&self) -> usize {
+        0
+    }
 }
 
 impl Solver {
@@ -76,6 +81,7 @@ pub fn of_pairs_by(inverse: &dyn Inverse, on: &Case) -> Result<Tensor> {
         gradients.products(&moved, on.train, Quantity::Loss)
     });
     let all = Tensor::f_cat(&rows.collect::<Result<Vec<_>>>()?, 0)?;
+    on.unsolved.set(on.unsolved.get() + inverse.unsolved());
     Ok(all.f_div_scalar(on.train.len() as f64)?)
 }
 
@@ -88,6 +94,7 @@ pub fn of_itself_by(inverse: &dyn Inverse, on: &Case) -> Result<Tensor> {
         all.push(own.f_sum_dim_intlist(1, false, Kind::Double)?);
         Ok(())
     })?;
+    on.unsolved.set(on.unsolved.get() + inverse.unsolved());
     Ok(Tensor::f_cat(&all, 0)?.f_div_scalar(on.train.len() as f64)?)
 }
 

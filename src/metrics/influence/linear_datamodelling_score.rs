@@ -3,9 +3,10 @@
 //! out predicts a quantity of each test point. `lds`: the rank correlation of predicted and actual quantity over the subsets, one
 //! value for each test point. Large subsets are heard above the noise of retraining where single examples are not.
 //!
-//! Its interval resamples subsets and test points: over test points alone it would cover the truth a third of the time, since
-//! they share the subsets. With several `seeds.retrain` the quantity is the mean over them, and `ceiling` says what noise leaves
-//! for any prediction to reach.
+//! Its interval resamples subsets, the repetitions of their trainings (`seeds.retrain`) and test points: over test points alone it
+//! would cover the truth a third of the time, since they share the subsets. The quantity is the mean over the repetitions, and
+//! `ceiling` says what noise leaves for any prediction to reach. A single repetition has no ceiling, and its noise is not in the
+//! interval.
 //!
 //! # Parameters
 //! - `quantity` ("loss"): "loss", "margin" (log p / (1 - p)) or "logit", of the test point's label.
@@ -18,6 +19,7 @@
 //! # Reference
 //! Ilyas, Park, Engstrom, Leclerc and Madry, "Datamodels", ICML 2022; Park, Georgiev, Ilyas, Leclerc and Madry, "TRAK", ICML 2023.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tch::Tensor;
@@ -101,10 +103,10 @@ impl Metric for LinearDatamodellingScore {
         let subsets: Vec<usize> = (0..actual.refitted.left_out.len()).collect();
         let predicted = actual.predicted(&said)?;
         let points = 0..predicted.len();
-        let changes: Vec<Vec<f64>> = points.clone().map(|point| actual.mean(&actual.all(), &subsets, point)).collect();
-        let scores = points.clone().map(|point| spearman(&predicted[point], &changes[point])).collect();
+        let changes = |point: usize| actual.mean(&actual.all(), &subsets, point);
+        let scores = points.clone().map(|point| spearman(&predicted[point], &changes(point))).collect();
         let ceilings = points.map(|point| actual.ceiling(&subsets, point, spearman)).collect();
-        let resampled = resampled(&predicted, &changes, &given.noise)?;
+        let resampled = resampled(&predicted, &actual, &given.noise)?;
         let of = |measure, at: Vec<f64>, values| Values { measure, at, values };
         Ok(Scores {
             unit: ScoredUnit::TestPoint,
@@ -119,59 +121,106 @@ impl Metric for LinearDatamodellingScore {
     }
 }
 
-/// Test point by test point the correlation of ranks over subsets that are drawn again with replacement, `DRAWS` times: the same
-/// draws for every test point and every method, so that they stay paired. The ranks are those among all subsets, so that an
-/// interval is a few products of matrices.
-fn resampled(predicted: &[Vec<f64>], changes: &[Vec<f64>], noise: &Noise) -> Result<Vec<f64>> {
-    let subsets = predicted.first().map_or(0, Vec::len);
+/// Test point by test point the correlation of ranks over subsets that are drawn again with replacement, and so are the repetitions
+/// of their trainings, `DRAWS` times: the same draws for every test point and every method, so that they stay paired. The ranks are
+/// those among all subsets, so that an interval is a few products of matrices for every choice of repetitions that is drawn.
+fn resampled(predicted: &[Vec<f64>], actual: &Actual, noise: &Noise) -> Result<Vec<f64>> {
+    let (points, subsets) = (predicted.len(), predicted.first().map_or(0, Vec::len));
     let noise = noise.purpose("resampled-subsets");
-    let mut counts = vec![0f64; DRAWS * subsets];
+    let drawn = |noise: &Noise, count: usize| -> Vec<usize> {
+        (0..count as u64).map(|at| noise.below(at, count as u64) as usize).collect()
+    };
+    let mut draws_of: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
     for draw in 0..DRAWS {
-        let noise = noise.index(draw as u64);
-        (0..subsets as u64).for_each(|at| counts[draw * subsets + noise.below(at, subsets as u64) as usize] += 1.0);
+        let mut repetitions = drawn(&noise.purpose("repetitions").index(draw as u64), actual.changes.len());
+        repetitions.sort_unstable();
+        draws_of.entry(repetitions).or_default().push(draw);
     }
-    // The means over each draw's subsets, [T, DRAWS], of values [T, m].
-    let counts = Tensor::f_from_slice(&counts)?.f_view([DRAWS as i64, subsets as i64])?.f_div_scalar(subsets as f64)?;
-    let mean = |values: &Tensor| -> Result<Tensor> { Ok(values.f_matmul(&counts.f_tr()?)?) };
-    let ranks = |rows: &[Vec<f64>]| -> Result<Tensor> {
-        let ranks: Vec<f64> = rows.iter().flat_map(|row| average_ranks(row)).collect();
+    let ranks = |rows: Vec<Vec<f64>>| -> Result<Tensor> {
         // Around their middle, so that squares lose no digits.
         let middle = (subsets as f64 + 1.0) / 2.0;
+        let ranks: Vec<f64> = rows.iter().flat_map(|row| average_ranks(row)).collect();
         Ok(Tensor::f_from_slice(&ranks)?.f_view([-1, subsets as i64])?.f_sub_scalar(middle)?)
     };
-    let (x, y) = (ranks(predicted)?, ranks(changes)?);
-    let (means, other) = (mean(&x)?, mean(&y)?);
+    let (x, all) = (ranks(predicted.to_vec())?, (0..subsets).collect::<Vec<usize>>());
+    let mut resampled = vec![f64::NAN; points * DRAWS];
+    for (repetitions, draws) in draws_of {
+        let y = ranks((0..points).map(|point| actual.mean(&repetitions, &all, point)).collect())?;
+        let mut counts = vec![0f64; draws.len() * subsets];
+        for (at, draw) in draws.iter().enumerate() {
+            let drawn = drawn(&noise.index(*draw as u64), subsets);
+            drawn.into_iter().for_each(|subset| counts[at * subsets + subset] += 1.0);
+        }
+        let counts = Tensor::f_from_slice(&counts)?.f_view([-1, subsets as i64])?.f_div_scalar(subsets as f64)?;
+        let correlations = Vec::<f64>::try_from(correlation(&x, &y, &counts)?.f_flatten(0, -1)?)?;
+        for (point, row) in correlations.chunks(draws.len()).enumerate() {
+            draws.iter().zip(row).for_each(|(draw, correlation)| resampled[point * DRAWS + draw] = *correlation);
+        }
+    }
+    Ok(resampled)
+}
+
+/// Pearson's correlation of the rows of `x` and `y`, [T, m], with weights [D, m] that sum to 1: [T, D]. NaN where a weighed row is
+/// constant.
+fn correlation(x: &Tensor, y: &Tensor, weights: &Tensor) -> Result<Tensor> {
+    let mean = |values: &Tensor| -> Result<Tensor> { Ok(values.f_matmul(&weights.f_tr()?)?) };
+    let (mean_x, mean_y) = (mean(x)?, mean(y)?);
     let spread = |values: &Tensor, means: &Tensor| -> Result<Tensor> {
         Ok(mean(&values.f_square()?)?.f_sub(&means.f_square()?)?.f_clamp_min(0.0)?.f_sqrt()?)
     };
-    let together = mean(&x.f_mul(&y)?)?.f_sub(&means.f_mul(&other)?)?;
-    let correlation = together.f_div(&spread(&x, &means)?.f_mul(&spread(&y, &other)?)?)?;
-    // A draw of a single subset has none.
-    let correlation = correlation.f_where_self(&correlation.f_isfinite()?, &correlation.f_full_like(f64::NAN)?)?;
-    Ok(Vec::try_from(correlation.f_flatten(0, -1)?)?)
+    let together = mean(&x.f_mul(y)?)?.f_sub(&mean_x.f_mul(&mean_y)?)?;
+    let correlation = together.f_div(&spread(x, &mean_x)?.f_mul(&spread(y, &mean_y)?)?)?;
+    Ok(correlation.f_where_self(&correlation.f_isfinite()?, &correlation.f_full_like(f64::NAN)?)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Refitted;
+
+    const SUBSETS: usize = 200;
+
+    fn normal(purpose: &str) -> Vec<f64> {
+        let ids: Vec<u64> = (0..SUBSETS as u64).collect();
+        let drawn = Noise::new(4).purpose(purpose).normal(&ids, &[], tch::Kind::Double, tch::Device::Cpu).unwrap();
+        Vec::try_from(drawn).unwrap()
+    }
+
+    /// The mean and the standard deviation of the draws for one test point.
+    fn drawn(predicted: &[f64], repetitions: &[Vec<f64>]) -> (f64, f64) {
+        let rows = |values: &Vec<f64>| values.iter().map(|value| vec![*value]).collect::<Vec<Vec<f64>>>();
+        let actual = Actual {
+            refitted: Refitted {
+                left_out: vec![Vec::new(); SUBSETS],
+                aimed: vec![None; SUBSETS],
+                logits: Tensor::new(),
+                before: Tensor::new(),
+                labels: Tensor::new(),
+                ids: vec![0],
+                unconverged: 0,
+            },
+            changes: repetitions.iter().map(rows).collect(),
+            flips: Vec::new(),
+            unconverged: 0,
+        };
+        let draws = resampled(&[predicted.to_vec()], &actual, &Noise::new(4)).unwrap();
+        let mean = draws.iter().sum::<f64>() / DRAWS as f64;
+        (mean, (draws.iter().map(|draw| (draw - mean).powi(2)).sum::<f64>() / DRAWS as f64).sqrt())
+    }
 
     /// Around the correlation of all, and as far from it as subsets drawn anew would lead: 0.7 with 200 subsets has a standard
     /// error of about (1 - 0.7²) / sqrt(200) = 0.036.
     #[test]
     fn draws_lie_around_the_score() {
-        let noise = Noise::new(4);
-        let normal = |purpose| {
-            let ids: Vec<u64> = (0..200).collect();
-            let drawn = noise.purpose(purpose).normal(&ids, &[], tch::Kind::Double, tch::Device::Cpu).unwrap();
-            Vec::<f64>::try_from(drawn).unwrap()
-        };
         let (x, e) = (normal("x"), normal("e"));
         let y: Vec<f64> = x.iter().zip(&e).map(|(x, e)| x + e).collect();
-        let score = spearman(&x, &y);
-        let draws = resampled(&[x], &[y], &noise).unwrap();
-        let mean = draws.iter().sum::<f64>() / DRAWS as f64;
-        let deviation = (draws.iter().map(|draw| (draw - mean).powi(2)).sum::<f64>() / DRAWS as f64).sqrt();
-        assert!((mean - score).abs() < 0.01, "{mean} {score}");
+        let (mean, deviation) = drawn(&x, std::slice::from_ref(&y));
+        assert!((mean - spearman(&x, &y)).abs() < 0.01, "{mean}");
         assert!((0.025..0.055).contains(&deviation), "{deviation}");
+        // Repetitions that say the same add nothing.
+        assert!((drawn(&x, &[y.clone(), y.clone()]).1 - deviation).abs() < 1e-12);
+        // One that knows the answer beside one that knows nothing: which of them is drawn moves the score.
+        let (_, apart) = drawn(&x, &[x.clone(), e]);
+        assert!(apart > 0.2, "{apart}");
     }
 }

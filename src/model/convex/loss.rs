@@ -30,6 +30,14 @@ enum Values {
 }
 
 impl Loss {
+    /// For people.
+    pub fn words(self) -> String {
+        match self {
+            Self::CrossEntropy => "cross-entropy".to_string(),
+            Self::SmoothHinge { t } => format!("smoothed hinge (t = {t})"),
+        }
+    }
+
     /// The losses [N] of logits [N, K] and labels [N].
     pub fn of(self, logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
         Ok(match self {

@@ -120,6 +120,7 @@ impl Collected<'_> {
                 contenders.push(Contender {
                     label: self.suite.contender_label(e).to_string(),
                     role: self.suite.contender_role(e),
+                    convention: self.suite.influence(e).map_or("", |influence| influence.method.convention()),
                     cells: columns.iter().map(|(m, measure)| self.cell((place.0, place.1, e, *m), measure)).collect(),
                     flags: self.flags((place.0, place.1, e)),
                 });

@@ -6,7 +6,7 @@ use crate::config::Settings;
 use crate::explainers::Role;
 use crate::plan::{CellId, Plan, Task};
 use crate::store::Store;
-use crate::suite::Suite;
+use crate::suite::{Network, Origin, SplitName, Suite};
 
 pub fn notes(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<CellId, String>) -> Vec<String> {
     let explainers = suite.explainers.iter().filter(|row| row.value.chosen.method.role() == Role::Explainer);
@@ -14,6 +14,10 @@ pub fn notes(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<CellId
         let mut settings = shown(&row.value.chosen.settings);
         settings.push(format!("pixel map: {}", row.value.map.shown()));
         format!("{}: {}", row.label, settings.join(", "))
+    });
+    let influences = suite.influences.iter().map(|row| {
+        let settings = std::iter::once(row.value.method.convention().to_string()).chain(shown(&row.value.settings));
+        format!("{}: {}", row.label, settings.collect::<Vec<_>>().join(", "))
     });
     // The variants that a sweep made are one line: what they share, and what each of them adds.
     let first = |m: &usize| suite.metrics[..*m].iter().all(|other| other.base() != suite.metrics[*m].base());
@@ -51,7 +55,15 @@ pub fn notes(suite: &Suite, plan: &Plan, store: &Store, failed: &BTreeMap<CellId
         let all = plan.goals.len();
         format!("{missing} of {all} results are missing; the numbers that they belong to are made of the others")
     });
-    let said = suite.warnings().into_iter().chain(explainers).chain(metrics).chain(draws(suite)).chain(legends(suite));
+    let said = suite
+        .warnings()
+        .into_iter()
+        .chain(explainers)
+        .chain(influences)
+        .chain(objectives(suite))
+        .chain(metrics)
+        .chain(draws(suite))
+        .chain(legends(suite));
     said.chain(data).chain(missing).chain(failures).collect()
 }
 
@@ -77,6 +89,27 @@ fn legends(suite: &Suite) -> Vec<String> {
         }
     }
     legends
+}
+
+/// What was minimised, where influence methods look at it: the divisor and the regulariser of "removed".
+fn objectives(suite: &Suite) -> Vec<String> {
+    let looked_at = |network: &&Network| {
+        let metrics = suite.metrics.iter().filter(|row| row.value.metric.method.influences());
+        metrics
+            .map(|row| &row.value)
+            .any(|table| table.datasets.contains(&network.dataset) && table.models.contains(&network.model))
+    };
+    let objective = |network: &Network| {
+        let Origin::Trained(recipe) = &suite.models[network.model].value.origin else { return None };
+        let on = format!("{}/{}", suite.datasets[network.dataset].label, suite.models[network.model].label);
+        let n = suite.available(network.dataset, SplitName::Train);
+        let (loss, l2) = (recipe.loss().words(), recipe.regulariser());
+        Some(format!(
+            "objective on {on}: mean {loss} over n = {n} training examples + {l2} / 2 |theta|^2; without some of them, the mean \
+             over those that stay and the same regulariser"
+        ))
+    };
+    suite.networks.iter().filter(looked_at).filter_map(objective).collect()
 }
 
 /// How often what is random beside training is drawn, where some metric draws.

@@ -1,5 +1,6 @@
 //! Influence cells: what a method says of all training examples, of one network.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use serde_json::json;
@@ -40,6 +41,7 @@ pub fn perform(context: &Context, task: &Influence, needs: &[Content]) -> Result
         chunk: model.rows_within(context.chunk_bytes),
         checkpoints: &context.checkpoints(&task.network, &needs[0])?,
         siblings: &siblings,
+        unsolved: &Cell::default(),
     };
     let values = match task.about {
         About::Test(..) => method.influence(&case)?,
@@ -54,5 +56,5 @@ pub fn perform(context: &Context, task: &Influence, needs: &[Content]) -> Result
         ("influence".to_string(), arrays::array(&values)?),
         ("flipped".to_string(), arrays::integers(&flipped)),
     ]);
-    Ok(Content { record: json!({ "passes": model.passes() }), arrays })
+    Ok(Content { record: json!({ "passes": model.passes(), "unsolved": case.unsolved.get() }), arrays })
 }

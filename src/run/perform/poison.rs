@@ -1,5 +1,7 @@
 //! Poison cells: training examples changed against one test point, the network fitted anew after every change.
 
+use std::cell::Cell;
+
 use serde_json::{Value, json};
 use tch::Tensor;
 
@@ -72,6 +74,7 @@ impl Attacked<'_> {
             chunk: model.rows_within(self.context.chunk_bytes),
             checkpoints: &[],
             siblings: &[],
+            unsolved: &Cell::default(),
         };
         let slope = self.method.perturbation(&case, examples);
         slope.ok_or_else(|| Error::new("this influence method says nothing of changes of an example"))?

@@ -190,11 +190,13 @@ pub fn judge(context: &Context, task: &Score, store: &Store) -> Result<std::resu
         };
         cells.iter().map(read).collect()
     };
+    let unsolved = Cell::new(0);
     let said = |about: &About| -> Result<Said> {
         let cells = read(&Need::Influence(about.clone()))?;
         let cell = cells.first().ok_or_else(|| Error::new("nobody was asked"))?;
         let flipped = arrays::read_integers(cell, "flipped")?.iter().map(|flipped| *flipped != 0).collect();
         let ids = arrays::read_integers(cell, "ids")?.iter().map(|id| *id as u64).collect();
+        unsolved.set(unsolved.get() + cell.record["unsolved"].as_u64().unwrap_or(0) as usize);
         Ok(Said { values: arrays::read_tensor(cell, "influence")?, flipped, ids })
     };
     let refitted = |refit: &Refit| refitted(&read(&Need::Refitted(refit.clone()))?);
@@ -212,7 +214,12 @@ pub fn judge(context: &Context, task: &Score, store: &Store) -> Result<std::resu
     let scores = suite.metrics[task.metric].value.metric.method.judge(&given);
     match missing.get() {
         Some(missing) => Ok(Err(missing)),
-        None => Ok(Ok(content(&[scores?])?)),
+        None => {
+            let mut scores = scores?;
+            // Of systems there may be more than units, each training example's own.
+            scores.flags.push(("system not solved", unsolved.get().min(scores.ids.len())));
+            Ok(Ok(content(&[scores])?))
+        }
     }
 }
 
