@@ -191,7 +191,7 @@ fn suite() -> String {
 
 const SUITE: &str = "question = 'Is what is said of training examples what happens without them?'
     inference = { over = 'model' }
-    seeds = { retrain = 2, flip = 2 }
+    seeds = { model = 2, retrain = 2, flip = 2 }
     images = { count = 4 }
     dataset = { use = 'digits', train = 150 }
     influence = [

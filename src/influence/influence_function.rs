@@ -14,6 +14,8 @@
 //!   - "arnoldi": on the space of the `rank` (100) largest eigenvalues found in `iterations` (200) products.
 //! - `hessian` ("exact"): "exact", or "gauss-newton", which is never negative.
 //! - `damping` (0.0): added to the diagonal.
+//! - `smoothing` (none): of a network that was fitted with a smoothed hinge, the t to take its losses' derivatives with, instead of
+//!   that of the fit. A hinge has no second derivative, so that a narrow one needs a wider one to be seen by.
 //!
 //! # Cost
 //! "exact": as many Hessian products as parameters, or for a network that is linear in them half of n P^2, and with
@@ -34,9 +36,10 @@ use super::solve::{Inverse, Solver, of_itself_by, of_pairs_by};
 use super::{Case, InfluenceMethod, OVER_ALL, Points};
 use crate::catalogue::Entry;
 use crate::config::Section;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::explainers::Misfit;
 use crate::model::Graph;
+use crate::model::convex::Loss;
 
 pub const ENTRY: Entry<dyn InfluenceMethod> = Entry {
     name: "influence-function",
@@ -51,12 +54,13 @@ pub struct InfluenceFunction {
     pub solver: Solver,
     pub hessian: Hessian,
     pub damping: f64,
+    pub smoothing: Option<f64>,
 }
 
 /// As a table without parameters says.
 impl Default for InfluenceFunction {
     fn default() -> Self {
-        Self { solver: Solver::Exact, hessian: Hessian::Exact, damping: 0.0 }
+        Self { solver: Solver::Exact, hessian: Hessian::Exact, damping: 0.0, smoothing: None }
     }
 }
 
@@ -67,7 +71,23 @@ impl InfluenceFunction {
             solver: Solver::read(section),
             hessian: section.choice("hessian", "exact", words),
             damping: section.get_if("damping", 0.0, |damping| *damping >= 0.0, "a number of 0 or more"),
+            smoothing: section.optional_if("smoothing", |t: &f64| *t > 0.0 && t.is_finite(), "a number above 0"),
         }
+    }
+
+    /// The case with the loss that derivatives are taken of.
+    fn smoothed<'a>(&self, on: &Case<'a>) -> Result<Case<'a>> {
+        let loss = match (self.smoothing, on.loss) {
+            (None, loss) => loss,
+            (Some(t), Loss::SmoothHinge { .. }) => Loss::SmoothHinge { t },
+            (Some(_), Loss::CrossEntropy) => {
+                return Err(Error::refused(
+                    "`smoothing` is of a hinge, and this network was trained with cross-entropy",
+                    "narrow the influence method with `models = [..]`",
+                ));
+            }
+        };
+        Ok(Case { loss, ..*on })
     }
 
     /// (H + damping)^-1, ready to be applied.
@@ -78,10 +98,12 @@ impl InfluenceFunction {
 
 impl InfluenceMethod for InfluenceFunction {
     fn influence(&self, on: &Case) -> Result<Tensor> {
+        let on = &self.smoothed(on)?;
         of_pairs_by(&*self.inverse(on)?, on)
     }
 
     fn of_itself(&self, on: &Case) -> Result<Tensor> {
+        let on = &self.smoothed(on)?;
         of_itself_by(&*self.inverse(on)?, on)
     }
 
@@ -91,6 +113,7 @@ impl InfluenceMethod for InfluenceFunction {
 
     fn perturbation(&self, on: &Case, examples: &Points) -> Option<Result<Tensor>> {
         let derivative = || {
+            let on = &self.smoothed(on)?;
             let pull = Gradients::of(on).all(on.test, on.quantity)?.f_mean_dim([0].as_slice(), true, Kind::Double)?;
             perturbation(on, &self.inverse(on)?.apply(&pull)?.f_squeeze_dim(0)?, examples)
         };
@@ -130,6 +153,21 @@ mod tests {
                 assert!((both.double_value(&[0, 1]) - pearson).abs() < 1e-6, "{text}: test point {at}");
             }
         }
+    }
+
+    /// Derivatives of another hinge than that of the fit: as if the fit had been that one's.
+    #[test]
+    fn a_hinge_may_be_seen_through_a_wider_one() {
+        let mut setting = Setting::drawn("layers = [{ linear = { out = 2 } }]", &[4], 2, 30, 6);
+        setting.loss = Loss::SmoothHinge { t: 0.5 };
+        let wide = method("use = 'influence-function'").influence(&setting.case()).unwrap();
+        setting.loss = Loss::SmoothHinge { t: 1e-3 };
+        let seen =
+            |text: &str| method(&format!("use = 'influence-function'\n{text}")).influence(&setting.case()).unwrap();
+        near(&seen("smoothing = 0.5"), &wide, 1e-14);
+        assert!(largest(&(seen("") - &wide)) > 1e-3);
+        setting.loss = Loss::CrossEntropy;
+        assert!(method("use = 'influence-function'\nsmoothing = 0.5").influence(&setting.case()).is_err());
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl<'a> Expansion<'a, '_> {
     /// Every network for its own sake: what a suite without metrics asks for.
     fn networks(&mut self) -> Result<()> {
         for Network { dataset, model, .. } in &self.suite.networks {
-            for seed in &self.suite.model_seeds {
+            for seed in self.suite.seeds_of(*model) {
                 let network = Train { dataset: *dataset, model: *model, seed: *seed, data: DataRef::Stated };
                 let trained = self.train(&network)?;
                 self.plan.add_goal(trained);
@@ -81,7 +81,7 @@ impl<'a> Expansion<'a, '_> {
     fn rows(&self, metric: usize) -> Vec<(Train, usize, &'a Images)> {
         let mut rows = Vec::new();
         for Network { dataset, model, .. } in &self.suite.networks {
-            for seed in &self.suite.model_seeds {
+            for seed in self.suite.seeds_of(*model) {
                 for contender in 0..self.suite.contenders() {
                     if let Some(images) = self.suite.images_of(metric, *dataset, *model, contender) {
                         let network = Train { dataset: *dataset, model: *model, seed: *seed, data: DataRef::Stated };

@@ -174,6 +174,12 @@ impl Suite {
         others.find(|other| other.names(dataset, model, contender)).map(|other| &other.images)
     }
 
+    /// The training seeds of a model. A convex fit has one solution: from several seeds it is the same, and an interval over them
+    /// would have no width.
+    pub fn seeds_of(&self, model: usize) -> &[u64] {
+        if self.is_convex(model) { &self.model_seeds[..1] } else { &self.model_seeds }
+    }
+
     /// How many images a split has.
     pub fn available(&self, dataset: usize, split: SplitName) -> usize {
         let described = &self.datasets[dataset].value.described;

@@ -20,7 +20,7 @@ impl Collected<'_> {
         let failed = if failed.is_empty() { String::new() } else { format!(" {} cells failed.", failed.len()) };
         format!(
             "{}. {}. {}.{}{failed}",
-            self.networks(trained),
+            self.networks(place.1, trained),
             self.images(place),
             self.inference_words(|m| self.looks_at(m, place)),
             controls(contenders, !self.suite.explainers.is_empty())
@@ -34,8 +34,8 @@ impl Collected<'_> {
     }
 
     /// "3 networks (training seeds 0, 1, 2), test accuracy 0.954 to 0.986"
-    fn networks(&self, trained: &[Value]) -> String {
-        let seeds: Vec<String> = self.suite.model_seeds.iter().map(u64::to_string).collect();
+    fn networks(&self, model: usize, trained: &[Value]) -> String {
+        let seeds: Vec<String> = self.suite.seeds_of(model).iter().map(u64::to_string).collect();
         let plural = if seeds.len() == 1 { "" } else { "s" };
         let accuracies = || trained.iter().filter_map(|record| record["test_accuracy"].as_f64());
         let accuracy = match (accuracies().reduce(f64::min), accuracies().reduce(f64::max)) {

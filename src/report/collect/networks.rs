@@ -105,8 +105,14 @@ fn caption(suite: &Suite) -> String {
             )
         }
     };
+    let networks = || suite.networks.iter().map(|network| network.model);
+    let fits = match (networks().any(|model| suite.is_convex(model)), networks().all(|model| suite.is_convex(model))) {
+        (false, _) => "",
+        (true, true) => "; a fit is one, whatever the seed, and its loss that of the solution",
+        (true, false) => "; a convex fit is one, whatever the seed, and its loss that of the solution",
+    };
     format!(
-        "{trainings}. Loss: the mean over the last epoch. Epochs to fit: the first epoch in which {FIT} or more of the training \
+        "{trainings}{fits}. Loss: the mean over the last epoch. Epochs to fit: the first epoch in which {FIT} or more of the training \
          examples were classified correctly as their batches passed, in training mode; -: never, or not trained here."
     )
 }

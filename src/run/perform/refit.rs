@@ -208,7 +208,9 @@ fn responses(
             places => {
                 let removed: Vec<i64> = places.iter().map(|place| *place as i64).collect();
                 let removed = Tensor::f_from_slice(&removed)?.f_to_device(context.device)?;
-                let found = response(&model.graph, model.weights(), &train.x, &train.labels, &removed, &proximal)?;
+                let (x, labels) = (&train.x, &train.labels);
+                let rows = model.rows_within(context.chunk_bytes);
+                let found = response(&model.graph, model.weights(), x, labels, &removed, &proximal, rows)?;
                 unconverged += usize::from(found.1 > 0.1);
                 found.0
             }
