@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use crate::support::Bench;
 
+mod examples;
 mod fragility;
+mod influence;
 mod randomization;
 mod retraining;
 

@@ -176,7 +176,7 @@ mod tests {
         let solve = |iterations: usize| {
             let text = format!("use = 'influence-function'\nsolver = 'cg'\niterations = {iterations}");
             setting.unsolved.set(0);
-            method(&text).influence(&setting.case()).unwrap();
+            let _ = method(&text).influence(&setting.case()).unwrap();
             setting.unsolved.get()
         };
         assert_eq!([1, 100].map(solve), [6, 0]);

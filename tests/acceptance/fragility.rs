@@ -1,90 +1,19 @@
 //! Orderings 21 to 24, of attacks on maps. What an attack finds beyond its control is judged; how explainers and trainings compare
 //! is printed, because it was found on larger images.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
 use std::process::Command;
 
-use explainbench::stats::{mean, t_interval};
-
+use super::examples::{Curve, Examples, Gap};
 use crate::support::Bench;
 
-/// The value of each image, by the seed of its network and its name.
-type Images = BTreeMap<(u64, String), f64>;
-
-/// Every value of `examples.csv`, by model, explainer, metric, measure and radius.
-struct Moved(BTreeMap<[String; 5], Images>);
-
-/// One curve of a model and an explainer: metric and measure.
-#[derive(Clone, Copy)]
-struct Curve<'a>(&'a str, &'a str, &'a str, &'a str);
-
-/// A mean difference with its interval, and the two means that it lies between.
-struct Gap {
-    means: [f64; 2],
-    mean: f64,
-    low: f64,
-    high: f64,
-}
+/// What attacks left of maps.
+struct Moved(Examples);
 
 impl Moved {
-    fn read(examples: &Path) -> Self {
-        let mut values = BTreeMap::<_, Images>::new();
-        for row in csv::Reader::from_path(examples).unwrap().records().map(Result::unwrap) {
-            let key = [2, 4, 5, 6, 7].map(|column: usize| row[column].to_string());
-            let image = (row[3].parse().unwrap(), row[8].to_string());
-            // An image that no candidate kept in its class has no value.
-            if let Ok(value) = row[9].parse() {
-                values.entry(key).or_default().insert(image, value);
-            }
-        }
-        Self(values)
-    }
-
-    fn images(&self, Curve(model, explainer, metric, measure): Curve, radius: &str) -> &Images {
-        let key = [model, explainer, metric, measure, radius].map(str::to_string);
-        self.0.get(&key).unwrap_or_else(|| panic!("nothing is known of {key:?}"))
-    }
-
-    fn mean(&self, curve: Curve, radius: &str) -> f64 {
-        mean(&self.images(curve, radius).values().copied().collect::<Vec<_>>())
-    }
-
-    /// `high` minus `low` at a radius, on the images of the same networks that have both: over the means of the networks, or,
-    /// of one network, over its images.
-    fn gap(&self, high: Curve, low: Curve, radius: &str) -> Gap {
-        let lower = self.images(low, radius);
-        let mut seeds = BTreeMap::<u64, Vec<[f64; 2]>>::new();
-        for (image, value) in self.images(high, radius) {
-            if let Some(other) = lower.get(image) {
-                seeds.entry(image.0).or_default().push([*other, *value]);
-            }
-        }
-        let side = |pairs: &[[f64; 2]], at: usize| mean(&pairs.iter().map(|pair| pair[at]).collect::<Vec<_>>());
-        let pairs: Vec<[f64; 2]> = match seeds.len() {
-            1 => seeds.into_values().flatten().collect(),
-            _ => seeds.values().map(|pairs| [0, 1].map(|at| side(pairs, at))).collect(),
-        };
-        let gaps: Vec<f64> = pairs.iter().map(|[low, high]| high - low).collect();
-        let (low, high) = t_interval(&gaps, 0.05);
-        Gap { means: [0, 1].map(|at| side(&pairs, at)), mean: mean(&gaps), low, high }
-    }
-
-    /// Prints whether `low` is below `high`.
+    /// Prints whether `low` is below `high` at a radius.
     fn ordering(&self, number: u32, words: &str, low: Curve, high: Curve, radius: &str) -> Gap {
-        let gap = self.gap(high, low, radius);
-        let verdict = match (gap.low > 0.0, gap.high < 0.0) {
-            (true, _) => "holds",
-            (_, true) => "reversed",
-            _ => "undecided",
-        };
-        let [below, above] = gap.means;
-        println!(
-            "{number}: {words} at {radius}/255: {below:.3} < {above:.3}, {:+.3} [{:+.3}, {:+.3}] {verdict}",
-            gap.mean, gap.low, gap.high
-        );
-        gap
+        self.0.ordering(number, &format!("{words} at {radius}/255"), low, high, radius)
     }
 
     /// 21 for one model and explainer; the two comparisons with a control come back.
@@ -127,7 +56,7 @@ impl Moved {
     fn control(&self, model: &str, explainers: &[&str], radii: &[&str]) {
         let curve = |explainer| Curve(model, explainer, "top-k", "random-sign-intersection-curve");
         for explainer in explainers {
-            let means: Vec<f64> = radii.iter().map(|radius| self.mean(curve(explainer), radius)).collect();
+            let means: Vec<f64> = radii.iter().map(|radius| self.0.mean(curve(explainer), radius)).collect();
             let mut line = String::new();
             for (radius, mean) in radii.iter().zip(&means) {
                 write!(line, " {radius}: {mean:.3}").unwrap();
@@ -185,7 +114,7 @@ fn attacks_move_maps_farther_than_as_many_random_signs() {
     ));
     let said = bench.says("run suite.toml --store store --out out --examples");
     assert_eq!(said.code, Some(0), "{}", said.err);
-    let moved = Moved::read(&bench.path("out/suite/examples.csv"));
+    let moved = Moved(Examples::read(&bench.path("out/suite/examples.csv")));
     let radii = ["8", "32"];
     for explainer in EXPLAINERS {
         for radius in radii {
@@ -209,7 +138,7 @@ fn the_orderings_of_the_paper_suites() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_explainbench"));
         command.args(["run", &format!("suites/papers/{suite}.toml"), "--examples", "--out"]).arg(out.path());
         assert!(command.status().unwrap().success());
-        Moved::read(&out.path().join(suite).join("examples.csv"))
+        Moved(Examples::read(&out.path().join(suite).join("examples.csv")))
     };
     for (suite, models, radii) in [
         ("fragility-mnist", &["plain", "robust"][..], &["8", "16", "32"][..]),
