@@ -37,6 +37,11 @@ impl Factor {
         let whole = self.lower.f_transpose(0, 1)?.f_linalg_solve_triangular(&half, true, true, false)?;
         Ok(whole.f_to_device(b.device())?)
     }
+
+    /// (L L')^-1, [P, P], on the CPU: where there are more systems than unknowns.
+    pub fn inverse(&self) -> Result<Tensor> {
+        Ok(self.lower.f_cholesky_inverse(false)?)
+    }
 }
 
 fn array(matrix: &Tensor) -> Result<Array2<f64>> {
@@ -69,6 +74,9 @@ mod tests {
         let b = Noise::new(2).normal(&rows, &[7], Kind::Double, Device::Cpu).unwrap();
         let solved = Factor::of(&matrix.tril(0)).unwrap().solve(&b).unwrap();
         assert!((matrix.matmul(&solved) - b).abs().max().double_value(&[]) < 1e-11);
+        let inverse = Factor::of(&matrix).unwrap().inverse().unwrap();
+        let one = Tensor::eye(50, (Kind::Double, Device::Cpu));
+        assert!((matrix.matmul(&inverse) - one).abs().max().double_value(&[]) < 1e-10);
     }
 
     #[test]

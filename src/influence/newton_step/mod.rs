@@ -11,11 +11,14 @@
 //!
 //! # Cost
 //! The matrix and its Cholesky factor once, up to 10000 parameters; then K + 1 systems for each training example (the identity of
-//! Sherman, Morrison and Woodbury) and K + 1 passes back.
+//! Sherman, Morrison and Woodbury) and K + 1 passes back. Of a network that is linear in its parameters instead the inverse, once,
+//! and P^2 multiplications for each training example.
 //!
 //! # Reference
 //! Pregibon, "Logistic Regression Diagnostics", Annals of Statistics 1981; Koh et al., "On the Accuracy of Influence Functions for
 //! Measuring Group Effects", NeurIPS 2019.
+
+mod regression;
 
 use std::sync::Arc;
 
@@ -34,7 +37,7 @@ pub const ENTRY: Entry<dyn InfluenceMethod> = Entry {
     summary: "one Newton step without the training example, its own curvature taken out",
     reference: "Pregibon 1981",
     revision: 1,
-    source: include_str!("newton_step.rs"),
+    source: concat!(include_str!("mod.rs"), include_str!("regression.rs")),
     read: |section| {
         let damping = section.get_if("damping", 0.0, |damping| *damping >= 0.0, "a number of 0 or more");
         Some(Arc::new(NewtonStep { damping }))
@@ -55,15 +58,17 @@ struct Removals {
 
 impl InfluenceMethod for NewtonStep {
     fn influence(&self, on: &Case) -> Result<Tensor> {
-        let test = Gradients::of(on).all(on.test, on.quantity)?;
-        self.each(on, &mut |_, steps| Ok(test.f_matmul(&steps.f_tr()?)?), 1)
+        if let Some(removals) = self.of_regression(on)? {
+            return removals.influence(on);
+        }
+        self.influence_by_vectors(on)
     }
 
     fn of_itself(&self, on: &Case) -> Result<Tensor> {
-        let mut own = |view: &View, steps: &Tensor| {
-            Ok(view.gradients(on.quantity)?.f_mul(steps)?.f_sum_dim_intlist(1, false, Kind::Double)?)
-        };
-        self.each(on, &mut own, 0)
+        if let Some(removals) = self.of_regression(on)? {
+            return removals.of_itself(on);
+        }
+        self.of_itself_by_vectors(on)
     }
 
     fn convention(&self) -> &'static str {
@@ -76,6 +81,26 @@ impl InfluenceMethod for NewtonStep {
 }
 
 impl NewtonStep {
+    /// Of a network that is linear in its parameters.
+    fn of_regression(&self, on: &Case) -> Result<Option<regression::Removals>> {
+        if on.train.len() < 2 {
+            return Err(Error::new("of a single training example nothing stays"));
+        }
+        regression::Removals::of(on, self.damping)
+    }
+
+    fn influence_by_vectors(&self, on: &Case) -> Result<Tensor> {
+        let test = Gradients::of(on).all(on.test, on.quantity)?;
+        self.each(on, &mut |_, steps| Ok(test.f_matmul(&steps.f_tr()?)?), 1)
+    }
+
+    fn of_itself_by_vectors(&self, on: &Case) -> Result<Tensor> {
+        let mut own = |view: &View, steps: &Tensor| {
+            Ok(view.gradients(on.quantity)?.f_mul(steps)?.f_sum_dim_intlist(1, false, Kind::Double)?)
+        };
+        self.each(on, &mut own, 0)
+    }
+
     /// What `see` makes of the training examples and their steps [B, P], block after block along a dimension.
     fn each(&self, on: &Case, see: &mut dyn FnMut(&View, &Tensor) -> Result<Tensor>, along: i64) -> Result<Tensor> {
         let removals = self.removals(on)?;
@@ -89,9 +114,6 @@ impl NewtonStep {
     }
 
     fn removals(&self, on: &Case) -> Result<Removals> {
-        if on.train.len() < 2 {
-            return Err(Error::new("of a single training example nothing stays"));
-        }
         let hessian = Curvature::of(on, Hessian::GaussNewton, self.damping).matrix()?;
         let whole = hessian.f_mul_scalar(on.train.len() as f64)?;
         let _ = whole.f_diagonal(0, 0, 1)?.f_sub_scalar_(on.l2)?;
@@ -121,6 +143,7 @@ impl Removals {
 mod tests {
     use super::*;
     use crate::influence::support::{Setting, golden, method, near};
+    use crate::model::convex::Loss;
 
     /// Least squares of a line through 0.
     fn slope(predicted: &Tensor, actual: &Tensor) -> f64 {
@@ -145,6 +168,24 @@ mod tests {
         let (newton, first) = (median_slope("use = 'newton-step'"), median_slope("use = 'influence-function'"));
         println!("median slope: newton-step {newton:.4}, influence-function {first:.4}");
         assert!((newton - 1.06).abs() < 0.01 && (first - 1.33).abs() < 0.01, "{newton} and {first}");
+    }
+
+    /// What is known in advance of a linear network and what is computed of any are the same steps.
+    #[test]
+    fn a_linear_network_is_one_of_all() {
+        for (layer, loss, classes) in [
+            ("layers = [{ linear = { out = 3 } }]", Loss::CrossEntropy, 3),
+            ("layers = [{ linear = { out = 2, bias = false } }]", Loss::SmoothHinge { t: 0.3 }, 2),
+        ] {
+            let mut setting = Setting::drawn(layer, &[4], classes, 12, 5);
+            setting.loss = loss;
+            let newton = NewtonStep { damping: 0.01 };
+            for quantity in [Quantity::Loss, Quantity::Margin] {
+                let case = Case { quantity, ..setting.case() };
+                near(&newton.influence(&case).unwrap(), &newton.influence_by_vectors(&case).unwrap(), 1e-12);
+                near(&newton.of_itself(&case).unwrap(), &newton.of_itself_by_vectors(&case).unwrap(), 1e-12);
+            }
+        }
     }
 
     /// The step of the smaller problem itself, whose Hessian and gradient are made anew for each.
