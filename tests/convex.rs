@@ -15,6 +15,7 @@ use crate::support::{Bench, numbers};
 
 const FITTED: &str = r#"
 question = "Is it fitted?"
+inference = { over = "model" }
 seeds = { model = 2 }
 images = { count = 8 }
 dataset = { use = "digits" }
@@ -55,7 +56,7 @@ fn a_fit_is_kept_in_double_precision_and_says_how_it_went() {
         assert!(record["gradient_norm"].as_f64().unwrap() <= 1e-10 && record["iterations"].as_u64().unwrap() > 2);
         assert!(record["test_accuracy"].as_f64().unwrap() > 0.9 && record.get("epochs").is_none(), "{record}");
         for name in ["weight.fc.weight", "weight.fc.bias"] {
-            // Whatever the seed and the solver.
+            // Whatever the solver.
             let far = (doubles(fitted, name) - doubles(&newton[0], name)).abs().max().double_value(&[]);
             assert!(far < 1e-7, "{name}: {far}");
         }
@@ -72,7 +73,8 @@ fn other_metrics_train_by_a_solver_too() {
     let bench = Bench::new(
         r#"
         question = "Does it run?"
-        seeds = { model = 2, retrain = 2 }
+        inference = { over = "model" }
+        seeds = { retrain = 2 }
         images = { count = 8 }
         dataset = { use = "planted", size = 8, place = "corner", train = 120, test = 60 }
         explainer = [{ use = "gradient" }, { use = "random" }]

@@ -277,7 +277,8 @@ fn a_suite_holds_influences_against_retraining() {
     for line in rows.lines().skip(1) {
         let order = ["loss", "random", "gradient-cosine"].iter().any(|name| line.split(',').nth(3) == Some(name));
         let convention = if order { "in order alone" } else { "divisor n" };
-        assert!(line.contains(&format!("\"without it minus with it, {convention}\"")), "{line}");
+        let convention = format!("\"without it minus with it, {convention}, regulariser ");
+        assert!(line.contains(&convention) && line.ends_with(" / 2 |theta|^2\""), "{line}");
     }
     let objective =
         "objective on digits/logistic: mean cross-entropy over n = 150 training examples + 0.01 / 2 |theta|^2";
@@ -290,4 +291,26 @@ fn a_suite_holds_influences_against_retraining() {
     }
     // Nothing is computed again.
     assert_eq!(bench.run().computed(), 0);
+}
+
+/// Of eighteen test images some are classified correctly; trainings are planned for all.
+#[test]
+fn test_points_may_be_fewer_than_were_planned_for() {
+    let bench = Bench::new(
+        "question = 'Who is left?'
+        inference = { over = 'model' }
+        images = { count = 18, only = 'correct' }
+        dataset = { use = 'digits', train = 60, test = 0.01 }
+        influence = [{ use = 'loss' }]
+        metric = [{ use = 'leave-one-out', random = 2, top = 2 }, { use = 'brittleness', sizes = [1, 4] }]
+        [[model]]
+        name = 'mlp'
+        layers = ['flatten', { linear = { out = 6 } }, 'tanh', { linear = { out = 10 } }]
+        train = { epochs = 10, batch = 8, optimizer = { use = 'adam', lr = 0.01 } }",
+    );
+    let said = bench.run();
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    let (pearson, removals) =
+        (scored(&bench, "leave-one-out of loss", "pearson"), scored(&bench, "brittleness of loss", "removals"));
+    assert!((1..18).contains(&pearson.len()) && removals.len() == pearson.len(), "{pearson:?} {removals:?}");
 }

@@ -219,6 +219,18 @@ fn a_failure_skips_what_follows_and_nothing_else() {
     assert_eq!(summary.finished, plan.cells.len() - 5);
 }
 
+#[test]
+fn what_failed_in_an_earlier_round_is_not_tried_again() {
+    let bench = Bench::new(SMALL);
+    let mut plan = bench.plan();
+    let fails = |cell: &Cell| cell.task.describe(&bench.suite) == "explain planted/linear seed 0: input, images 1-12";
+    let failed = plan.cells.iter().find(|cell| fails(cell)).unwrap().id;
+    plan.given_up = [failed].into();
+    let (started, summary) = bench.mock(&plan, done);
+    assert!(!started.iter().any(|words| words.starts_with("explain planted/linear seed 0: input")), "{started:?}");
+    assert_eq!((summary.failed.len(), summary.skipped.len(), summary.finished), (0, 4, plan.cells.len() - 5));
+}
+
 /// Asks for the network first and, once its record is there, for explanations of the one that the record names.
 struct TwoRounds;
 

@@ -46,7 +46,7 @@ pub struct Arguments {
     store_limit: f64,
 }
 
-/// Rounds after which a run gives up on a store that keeps losing cells.
+/// Rounds beyond those that metrics ask in after which a run gives up on a store that keeps losing cells.
 const ROUNDS: usize = 10;
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -89,7 +89,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 fn work(session: &Session, suite: &Suite, executor: &dyn Executor) -> Result<(Plan, Summary)> {
     let mut summary = Summary::default();
     let mut plan = session.plan()?;
-    for _ in 0..ROUNDS {
+    for _ in 0..ROUNDS + plan.later_rounds {
         let mut progress = Progress::new(&plan, suite, std::io::stderr().is_terminal());
         let mut on = |event: Event| {
             summary.count(&event);
@@ -105,6 +105,7 @@ fn work(session: &Session, suite: &Suite, executor: &dyn Executor) -> Result<(Pl
         if settled {
             break;
         }
+        plan.given_up = summary.failed.iter().map(|(id, _)| *id).collect();
     }
     Ok((plan, summary))
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::error::Result;
 use crate::need::{
-    About, Maps, ModelRef, Modified, Need, Perturbed, Poison as Change, Ranked, Refit as Without, Retraining,
+    About, Maps, ModelRef, Modified, Need, Perturbed, Poison as Change, Ranked, Refit as Without, Retraining, Start,
 };
 use crate::suite::{Images, Network, SplitName, Suite};
 
@@ -267,9 +267,15 @@ impl<'a> Expansion<'a, '_> {
         let test = images.count.min(self.suite.available(row.dataset, images.split));
         let problems = without.left_out.problems(test);
         let together = if self.suite.is_convex(row.model) { TOGETHER } else { 1 };
+        // A convex fit ends where it ends, so that all repetitions of one are the same cells.
+        let start = match without.start {
+            Start::Cold(_) if self.suite.is_convex(row.model) => Start::Warm,
+            start => start,
+        };
+        let without = &Without { start, ..without.clone() };
         let mut cells = Vec::new();
-        for start in (0..problems).step_by(together) {
-            let part = start..(start + together).min(problems);
+        for first in (0..problems).step_by(together) {
+            let part = first..(first + together).min(problems);
             let (network, without, images) = (row.clone(), without.clone(), images.clone());
             let task = Refit { network, trained, without, images, follows, part };
             let id = identity::refit(&task, self.suite, self.outside);

@@ -11,7 +11,7 @@ pub use expand::{BLOCK, PART, expand};
 pub use id::{CellId, Identity};
 pub use outside::Outside;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 pub use crate::need::DataRef;
@@ -254,6 +254,8 @@ pub struct Plan {
     asked: HashSet<CellId>,
     /// How many further rounds of needs there may be once these cells are done.
     pub later_rounds: usize,
+    /// Cells that failed in an earlier round of the same run: they are not tried again.
+    pub given_up: BTreeSet<CellId>,
 }
 
 impl Plan {

@@ -137,8 +137,8 @@ pub struct Together {
 pub struct Contender {
     pub label: String,
     pub role: Role,
-    /// Of an influence method, of which sign and by which divisor its numbers are; else empty.
-    pub convention: &'static str,
+    /// Of an influence method, of which sign, divisor and regulariser its numbers are; else empty.
+    pub convention: String,
     /// One per measure of the group, in the same order.
     pub cells: Vec<Cell>,
     /// What befell its maps, as far as it happened at all.

@@ -65,7 +65,7 @@ fn row<'a>(
     at: Option<f64>,
     estimate: &Estimate,
 ) -> Row<'a> {
-    let defined = |value: f64| value.is_finite().then_some(value);
+    let defined = |value: f64| (!value.is_nan()).then_some(value);
     Row {
         suite: &report.suite,
         dataset: &group.dataset,
@@ -81,7 +81,7 @@ fn row<'a>(
         invalid: estimate.invalid,
         covers: estimate.covers,
         direction: measure.direction,
-        convention: contender.convention,
+        convention: &contender.convention,
     }
 }
 
@@ -118,5 +118,7 @@ mod tests {
         report.tables[0].contenders[0].cells[0] = sample::number(0.5, f64::NAN, f64::NAN);
         let rows = rows(&report, |measure| !measure.timing);
         assert_eq!((rows[0].estimate, rows[0].low, rows[0].high), (Some(0.5), None, None));
+        report.tables[0].contenders[0].cells[0] = sample::number(0.5, 0.1, f64::INFINITY);
+        assert_eq!(self::rows(&report, |measure| !measure.timing)[0].high, Some(f64::INFINITY));
     }
 }

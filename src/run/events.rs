@@ -1,5 +1,6 @@
 //! What an executor tells while it works.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::plan::CellId;
@@ -44,7 +45,8 @@ pub struct Summary {
     pub finished: usize,
     pub elsewhere: usize,
     pub failed: Vec<(CellId, String)>,
-    pub skipped: Vec<CellId>,
+    /// Rounds may skip a cell again.
+    pub skipped: BTreeSet<CellId>,
     pub notices: Vec<String>,
 }
 
@@ -54,7 +56,7 @@ impl Summary {
             Event::Finished { .. } => self.finished += 1,
             Event::FinishedElsewhere { .. } => self.elsewhere += 1,
             Event::Failed { id, error } => self.failed.push((*id, error.clone())),
-            Event::Skipped { id } => self.skipped.push(*id),
+            Event::Skipped { id } => drop(self.skipped.insert(*id)),
             Event::Notice(text) => self.notices.push(text.clone()),
             Event::Planned { .. } | Event::Started { .. } | Event::Progress { .. } => {}
         }

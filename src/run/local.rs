@@ -27,8 +27,9 @@ impl Executor for Local {
     fn execute(&self, plan: &Plan, store: &Store, on: &mut dyn FnMut(Event)) -> Result<()> {
         // A goal is read to the end here, so that an altered file is found before the report needs it.
         let whole = |id: CellId| store.has(id) && matches!(store.get(id), Ok(Some(_)));
-        let pending = Pending::new(plan, &|id| if plan.is_goal(id) { whole(id) } else { store.has(id) });
+        let mut pending = Pending::new(plan, &|id| if plan.is_goal(id) { whole(id) } else { store.has(id) });
         on(Event::Planned { cells: pending.listed() });
+        pending.give_up().into_iter().for_each(|id| on(Event::Skipped { id }));
         let shared = Shared {
             plan,
             store,

@@ -27,6 +27,7 @@ impl Executor for Mock<'_> {
     fn execute(&self, plan: &Plan, store: &Store, on: &mut dyn FnMut(Event)) -> Result<()> {
         let mut pending = Pending::new(plan, &|id| store.has(id));
         on(Event::Planned { cells: pending.listed() });
+        pending.give_up().into_iter().for_each(|id| on(Event::Skipped { id }));
         while let Some(id) = pending.ready() {
             let cell = plan.cell(id).ok_or_else(|| Error::new(format!("{id} is not in the plan")))?;
             on(Event::Started { id });

@@ -171,6 +171,21 @@ impl<'a> Pending<'a> {
         self.plan.place(id).is_some_and(|at| self.entries[at].open_users > 0)
     }
 
+    /// Marks as failed what failed before, and returns the cells that are skipped for it.
+    pub fn give_up(&mut self) -> Vec<CellId> {
+        let waits = |pending: &Self, id: &CellId| {
+            pending.plan.place(*id).is_some_and(|at| pending.entries[at].status == Some(Status::Waiting))
+        };
+        let plan = self.plan;
+        let mut skipped = Vec::new();
+        for id in &plan.given_up {
+            if waits(self, id) {
+                skipped.extend(self.fail(*id));
+            }
+        }
+        skipped
+    }
+
     /// Marks a cell as failed; the cells that cannot run without it are skipped and returned.
     pub fn fail(&mut self, id: CellId) -> Vec<CellId> {
         let Some(at) = self.plan.place(id) else { return Vec::new() };

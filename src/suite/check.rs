@@ -104,7 +104,7 @@ fn source(model: &Read<ModelTable>) -> &'static str {
     if model.section.has("file") { "file" } else { "weights" }
 }
 
-/// A network from a file was trained once, so nothing can be said of new trainings of it.
+/// A network from a file was trained once, and a convex fit is the same each time, so nothing can be said of new trainings of them.
 pub fn check_population(over: Population, models: &[Read<ModelTable>]) {
     let loaded =
         |row: &&Read<ModelTable>| row.value.as_ref().is_some_and(|table| matches!(table.origin, Origin::File(_)));
@@ -112,6 +112,15 @@ pub fn check_population(over: Population, models: &[Read<ModelTable>]) {
         let message = "intervals over new trainings need a recipe, and this network is loaded";
         let help = "set `[inference] over = \"model\"` to speak of these networks".to_string();
         model.section.mistake(source(model), message, Some("`train = { .. }`".to_string()), Some(help));
+    }
+    let fitted = |row: &&Read<ModelTable>| {
+        let origin = row.value.as_ref().map(|table| &table.origin);
+        matches!(origin, Some(Origin::Trained(recipe)) if recipe.is_convex())
+    };
+    for model in models.iter().filter(fitted).filter(|_| over == Population::Recipe) {
+        let message = "intervals over new trainings need some that differ, and this fit has one solution";
+        let help = "set `[inference] over = \"model\"` to speak of these networks".to_string();
+        model.section.mistake("train", message.to_string(), None, Some(help));
     }
 }
 

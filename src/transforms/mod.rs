@@ -18,7 +18,7 @@ mod random_labels;
 mod random_pixels;
 mod shuffled_pixels;
 
-pub use flipped_labels::flipped;
+pub use flipped_labels::{Flips, flipped};
 pub use permuted_labels::permuted;
 
 /// Makes another dataset of one. The same `noise` gives the same dataset.

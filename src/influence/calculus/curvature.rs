@@ -128,12 +128,7 @@ impl<'a> Curvature<'a> {
     /// Where it would be too large.
     pub fn matrix(&self) -> Result<Tensor> {
         let count = self.parameters();
-        if count > LARGEST {
-            return Err(Error::refused(
-                format!("the Hessian of {count} parameters is too large for a matrix ({LARGEST} at most)"),
-                "choose another `solver`, such as \"cg\"",
-            ));
-        }
+        small_enough(count)?;
         if let Some(matrix) = self.of_regression()? {
             return Ok(matrix);
         }
@@ -176,6 +171,18 @@ impl<'a> Curvature<'a> {
         let _ = mean.f_diagonal(0, 0, 1)?.f_add_scalar_(self.l2 + self.damping)?;
         Ok(mean)
     }
+}
+
+/// # Errors
+/// Where the Hessian of so many parameters would be too large for a matrix.
+pub fn small_enough(parameters: i64) -> Result<()> {
+    if parameters <= LARGEST {
+        return Ok(());
+    }
+    Err(Error::refused(
+        format!("the Hessian of {parameters} parameters is too large for a matrix ({LARGEST} at most)"),
+        "take `influence-function` with a `solver` such as \"cg\"",
+    ))
 }
 
 /// Vectors, parameter by parameter.

@@ -8,7 +8,7 @@ mod parameters;
 mod place;
 mod tape;
 
-pub use curvature::{Curvature, Hessian};
+pub use curvature::{Curvature, Hessian, small_enough};
 pub use gradients::{Gradients, View};
 pub use parameters::{Parameters, check};
 pub use place::{Place, Unfolded};

@@ -5,6 +5,7 @@
 use tch::{Kind, Tensor};
 
 use crate::error::{Error, Result};
+use crate::influence::calculus::small_enough;
 use crate::influence::quantity::second;
 use crate::influence::{Case, Points};
 use crate::model::convex::Regression;
@@ -32,10 +33,12 @@ impl Removals {
     /// `None` for a network that is not linear in its parameters.
     pub fn of(on: &Case, damping: f64) -> Result<Option<Self>> {
         let Some(regression) = problem(on, on.train, on.l2 + damping)? else { return Ok(None) };
+        small_enough(regression.parameters())?;
         let theta = regression.theta(on.model.weights())?;
         let matrix = regression.hessian(&theta)?.f_mul_scalar_(on.train.len() as f64)?;
         let _ = matrix.f_diagonal(0, 0, 1)?.f_sub_scalar_(on.l2)?;
         let whole = Factor::of(&matrix)?;
+        drop(matrix);
         let pull = whole.solve(&theta.f_reshape([-1, 1])?.f_mul_scalar(on.l2)?)?.f_view([-1])?;
         let logits = regression.logits(&theta)?;
         let inside = inside(&whole.inverse()?.f_to_device(theta.device())?, regression.features(), regression.classes)?;

@@ -52,6 +52,9 @@ impl Retraining {
     }
 }
 
+/// A ceiling below this: the noise of retraining hides whatever is predicted.
+const RESOLUTION: f64 = 0.3;
+
 /// What became of one quantity, training by training and test point by test point.
 pub struct Actual {
     /// The trainings, of which all repetitions left the same examples out.
@@ -115,6 +118,12 @@ impl Actual {
             return f64::NAN;
         }
         (2.0 * half / (1.0 + half)).max(0.0).sqrt()
+    }
+
+    /// How many of these ceilings leave nothing to be told; of a single repetition nobody knows.
+    pub fn below_resolution(&self, ceilings: &[f64]) -> usize {
+        let hidden = |ceiling: &&f64| ceiling.is_nan() || **ceiling < RESOLUTION;
+        if self.changes.len() > 1 { ceilings.iter().filter(hidden).count() } else { 0 }
     }
 
     /// What the sums of the influences [T, N] of the examples that are left out predict, [T][m]: test point by test point,

@@ -9,8 +9,8 @@
 //!   the first size of the curve that turns a prediction and the one before it, what is left is halved until one example decides,
 //!   as if what more examples turned, fewer did not turn back. Infinite where none of `sizes` turned it.
 //!
-//! Of several repetitions, half have to turn a prediction. //! A method that knows which examples a prediction rests on changes it with few of them. Random examples are the control, as an
-//! influence method of that name.
+//! Of several repetitions, half have to turn a prediction. A method that knows which examples a prediction rests on changes it with
+//! few of them. Random examples are the control, as an influence method of that name.
 //!
 //! # Parameters
 //! - `quantity` ("loss"): "loss", "margin" (log p / (1 - p)) or "logit", of the test point's label.

@@ -91,8 +91,6 @@ const SCATTERS: [Scatter; 2] = [
 ];
 const CEILINGS: [&str; 2] = ["ceiling", "top-ceiling"];
 const DRIFT: &str = "drift";
-/// Below this, the noise of retraining hides whatever is predicted.
-const RESOLUTION: f64 = 0.3;
 const ONE: &[Line] = &[Line::Chance(0.0)];
 
 impl LeaveOneOut {
@@ -181,7 +179,7 @@ impl Metric for LeaveOneOut {
             pairs.push((count, [all_predicted, all_changes]));
             // Random examples are the honest test; the top ones are of the largest changes there are.
             if ceilings.is_empty() {
-                hidden = ceiling.iter().filter(|ceiling| ceiling.is_nan() || **ceiling < RESOLUTION).count();
+                hidden = actual.below_resolution(&ceiling);
             }
             ceilings.push(ceiling);
             unsolved += actual.unconverged;

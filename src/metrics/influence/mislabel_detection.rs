@@ -11,9 +11,10 @@
 //! Examples with equal values share their places. The units are the draws of wrong labels, `seeds.flip`.
 //!
 //! # Parameters
-//! - `share` (0.1): of the labels that may be turned that are.
-//! - `class` (none): the number of the class, from 0, of which labels are turned; of all classes where it is not there.
-//! - `into` (none): the number of the class that they are turned into; any other where it is not there.
+//! - `share` (0.1): of the labels that may be turned; one of them at least.
+//! - `class` (none): the class of which labels are turned, by its place, from 0, among the dataset's classes; of all where it is not
+//!   there.
+//! - `into` (none): the class that they are turned into, by its place; any other where it is not there.
 //! - `checked` ([0.05, 0.1, 0.15, 0.2, 0.25, 0.3]): the points of the curve.
 //!
 //! # Cost
@@ -100,8 +101,9 @@ impl Metric for MislabelDetection {
         let asked = [("class", self.flips.of), ("into", self.flips.into)];
         let (key, class) =
             asked.into_iter().find_map(|(key, class)| Some((key, class.filter(|c| *c as i64 >= classes)?)))?;
-        let message = format!("there is no class {class}");
-        Some(Unfit { key, message, expected: Some(format!("a class from 0 to {}", classes - 1)), help: None })
+        let message = format!("the data have {classes} classes, and none of them is number {class}");
+        let expected = format!("a place among the dataset's classes, from 0 to {}", classes - 1);
+        Some(Unfit { key, message, expected: Some(expected), help: None })
     }
 
     fn judge(&self, given: &Influenced) -> Result<Scores> {

@@ -29,7 +29,7 @@ use crate::explainers::Role;
 use crate::plan::{CellId, DataRef, Plan, Task};
 use crate::stats::{Inference, Resampler};
 use crate::store::{Content, Store};
-use crate::suite::Suite;
+use crate::suite::{Origin, Suite};
 
 use gallery::gallery;
 use notes::notes;
@@ -120,7 +120,7 @@ impl Collected<'_> {
                 contenders.push(Contender {
                     label: self.suite.contender_label(e).to_string(),
                     role: self.suite.contender_role(e),
-                    convention: self.suite.influence(e).map_or("", |influence| influence.method.convention()),
+                    convention: self.convention(e, place.1),
                     cells: columns.iter().map(|(m, measure)| self.cell((place.0, place.1, e, *m), measure)).collect(),
                     flags: self.flags((place.0, place.1, e)),
                 });
@@ -146,6 +146,16 @@ impl Collected<'_> {
             group.measures[c].reference_lines = lines::reference_lines(&group, c, measure, classes);
         }
         group
+    }
+
+    /// Of an influence method on a model, what its numbers are: sign, divisor and regulariser; else nothing.
+    fn convention(&self, contender: usize, model: usize) -> String {
+        let (Ok(influence), Origin::Trained(recipe)) =
+            (self.suite.influence(contender), &self.suite.models[model].value.origin)
+        else {
+            return String::new();
+        };
+        format!("{}, regulariser {} / 2 |theta|^2", influence.method.convention(), recipe.regulariser())
     }
 
     fn measure(&self, m: usize, measure: &crate::metrics::Measure, place: (usize, usize)) -> Measure {
@@ -192,11 +202,7 @@ impl Collected<'_> {
             return Cell::number(judge::quantile(&self.inference, contents, bar));
         }
         if let Some(of) = measure.spread_of {
-            let spread = judge::spread(contents, of);
-            return match spread.point.is_infinite() {
-                true => Cell::Missing("the median is infinite".to_string()),
-                false => Cell::number(spread),
-            };
+            return Cell::number(judge::spread(contents, of));
         }
         let measures = self.suite.metrics[place.3].value.metric.method.measures();
         // What the values are of: a half-width has none of its own.

@@ -104,9 +104,11 @@ fn objectives(suite: &Suite) -> Vec<String> {
         let on = format!("{}/{}", suite.datasets[network.dataset].label, suite.models[network.model].label);
         let n = suite.available(network.dataset, SplitName::Train);
         let (loss, l2) = (recipe.loss().words(), recipe.regulariser());
+        let more = recipe.label_smoothing > 0.0 || recipe.robust.is_some() || recipe.augment != Default::default();
+        let beside = if more { ", whatever else the training does" } else { "" };
         Some(format!(
-            "objective on {on}: mean {loss} over n = {n} training examples + {l2} / 2 |theta|^2; without some of them, the mean \
-             over those that stay and the same regulariser"
+            "objective on {on}: mean {loss} over n = {n} training examples + {l2} / 2 |theta|^2{beside}; trained anew without some \
+             of them, the mean over those that stay and the same regulariser"
         ))
     };
     suite.networks.iter().filter(looked_at).filter_map(objective).collect()

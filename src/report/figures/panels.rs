@@ -6,7 +6,7 @@ use super::canvas::{Anchor, Canvas, FAINT, GRID, INK, SMALL_TEXT, Stroke, TEXT, 
 use super::palette::{Look, Palette};
 use super::text::{draw_note, fitted, text_width};
 use crate::report::table::readable_unit;
-use crate::report::{Cell, Family, Group, Measure, Role};
+use crate::report::{Brackets, Cell, Family, Group, Measure, Role};
 use crate::stats::Estimate;
 
 const ROW: f64 = 14.0;
@@ -47,7 +47,13 @@ pub fn measures(group: &Group, family: Family) -> Vec<usize> {
     let shown = |index: &usize| {
         let measure = &group.measures[*index];
         let mut numbers = group.contenders.iter().filter_map(|contender| contender.cells[*index].estimate());
-        measure.family == family && measure.headline && !measure.variant && !measure.timing && numbers.next().is_some()
+        // What is drawn behind a point is an interval.
+        measure.family == family
+            && measure.headline
+            && measure.brackets != Brackets::Range
+            && !measure.variant
+            && !measure.timing
+            && numbers.next().is_some()
     };
     (0..group.measures.len()).filter(shown).collect()
 }

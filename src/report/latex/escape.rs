@@ -22,6 +22,7 @@ pub fn escaped(text: &str) -> String {
             'µ' => escaped.push_str("$\\mu$"),
             '°' => escaped.push_str("$^{\\circ}$"),
             '×' => escaped.push_str("$\\times$"),
+            '∞' => escaped.push_str("$\\infty$"),
             // Two hyphens would become a dash.
             '-' if escaped.ends_with('-') => escaped.push_str("{}-"),
             character if character.is_control() => escaped.push(' '),
@@ -33,6 +34,7 @@ pub fn escaped(text: &str) -> String {
 
 /// A number of a table: with a real minus sign, and a power of ten where it has an exponent. "-" alone is no sign.
 pub fn number(text: &str) -> String {
+    let text = &text.replace('∞', "$\\infty$");
     let signed = |text: &str| text.strip_prefix('-').map_or(text.to_string(), |digits| format!("$-${digits}"));
     match text.split_once('e') {
         _ if text == "-" => text.to_string(),

@@ -68,7 +68,7 @@ pub fn group() -> Group {
     let contender = |label: &str, role, cells: [Cell; 4]| {
         let constant = Flag { metric: "pointing-game".into(), reason: "constant map".into(), count: 12, of: 300 };
         let flags = if label == "random" { vec![constant] } else { Vec::new() };
-        Contender { label: label.into(), role, convention: "", cells: cells.to_vec(), flags }
+        Contender { label: label.into(), role, convention: String::new(), cells: cells.to_vec(), flags }
     };
     let hits = Estimate { invalid: 2, ..estimate(0.9, 0.85, 0.95) };
     let hits = Cell::Number {

@@ -12,7 +12,7 @@ use crate::imputers::Statistics;
 use crate::noise::Noise;
 use crate::plan::{DataRef, Train};
 use crate::suite::{SplitName, Suite};
-use crate::transforms::{Transform, flipped, permuted};
+use crate::transforms::{Flips, Transform, flipped, permuted};
 
 /// A dataset with what is computed from it once.
 pub struct Loaded {
@@ -48,7 +48,8 @@ impl Loaded {
             DataRef::PermutedLabels(_) => permuted(stated, &context.noise().purpose("data-randomization")),
             DataRef::Flipped(flips, draw) => {
                 let classes = self.dataset.classes.len() as i64;
-                flipped(stated, classes, &flips, &context.noise().purpose("flipped-labels").index(draw))
+                let flips = Flips { share: flips.share.value(), of: flips.of, into: flips.into };
+                flipped(stated, classes, flips, &context.noise().purpose("flipped-labels").index(draw))
             }
             DataRef::Stated | DataRef::Counterpart | DataRef::Nothing => stated.clone(),
         }

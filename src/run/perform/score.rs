@@ -190,13 +190,11 @@ pub fn judge(context: &Context, task: &Score, store: &Store) -> Result<std::resu
         };
         cells.iter().map(read).collect()
     };
-    let unsolved = Cell::new(0);
     let said = |about: &About| -> Result<Said> {
         let cells = read(&Need::Influence(about.clone()))?;
         let cell = cells.first().ok_or_else(|| Error::new("nobody was asked"))?;
         let flipped = arrays::read_integers(cell, "flipped")?.iter().map(|flipped| *flipped != 0).collect();
         let ids = arrays::read_integers(cell, "ids")?.iter().map(|id| *id as u64).collect();
-        unsolved.set(unsolved.get() + cell.record["unsolved"].as_u64().unwrap_or(0) as usize);
         Ok(Said { values: arrays::read_tensor(cell, "influence")?, flipped, ids })
     };
     let refitted = |refit: &Refit| refitted(&read(&Need::Refitted(refit.clone()))?);
@@ -216,11 +214,24 @@ pub fn judge(context: &Context, task: &Score, store: &Store) -> Result<std::resu
         Some(missing) => Ok(Err(missing)),
         None => {
             let mut scores = scores?;
-            // Of systems there may be more than units, each training example's own.
-            scores.flags.push(("system not solved", unsolved.get().min(scores.ids.len())));
+            let unsolved = unsolved(task, store)?.min(scores.ids.len());
+            scores.flags.push(("system not solved", unsolved));
             Ok(Ok(content(&[scores])?))
         }
     }
+}
+
+/// How many units rest on a system that a solver gave up: a test point is one system, a draw of wrong labels one for each example.
+fn unsolved(task: &Score, store: &Store) -> Result<usize> {
+    let mut units = 0;
+    for (need, cells) in &task.answers {
+        let Need::Influence(about) = need else { continue };
+        for id in cells {
+            let systems = store.record(*id)?.and_then(|record| record["unsolved"].as_u64()).unwrap_or(0) as usize;
+            units += if matches!(about, About::Itself(_)) { systems.min(1) } else { systems };
+        }
+    }
+    Ok(units)
 }
 
 /// Trainings that several cells hold, as one.

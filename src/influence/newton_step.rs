@@ -37,7 +37,7 @@ pub const ENTRY: Entry<dyn InfluenceMethod> = Entry {
     summary: "one Newton step without the training example, its own curvature taken out",
     reference: "Pregibon 1981",
     revision: 1,
-    source: concat!(include_str!("mod.rs"), include_str!("regression.rs")),
+    source: concat!(include_str!("newton_step.rs"), include_str!("newton_step/regression.rs")),
     read: |section| {
         let damping = section.get_if("damping", 0.0, |damping| *damping >= 0.0, "a number of 0 or more");
         Some(Arc::new(NewtonStep { damping }))
