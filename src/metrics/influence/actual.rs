@@ -105,19 +105,21 @@ impl Actual {
         (0..self.changes.len()).collect()
     }
 
-    /// What limits any prediction: the root of the reliability of the mean over all repetitions, from that of the means of its
-    /// two halves by Spearman and Brown's formula. NaN with a single repetition.
+    /// What limits any prediction: the root of the reliability of the mean over all repetitions, from the correlation of the means
+    /// of two halves by Spearman and Brown's formula; of an odd number, the last is in neither half. NaN with a single repetition.
     pub fn ceiling(&self, trainings: &[usize], point: usize, correlation: fn(&[f64], &[f64]) -> f64) -> f64 {
-        let (even, odd): (Vec<usize>, Vec<usize>) = self.all().into_iter().partition(|at| at % 2 == 0);
-        if odd.is_empty() {
+        let all = self.changes.len();
+        let half = all / 2;
+        if half == 0 {
             return f64::NAN;
         }
-        let half = correlation(&self.mean(&even, trainings, point), &self.mean(&odd, trainings, point));
+        let (even, odd): (Vec<usize>, Vec<usize>) = (0..2 * half).partition(|at| at % 2 == 0);
+        let alike = correlation(&self.mean(&even, trainings, point), &self.mean(&odd, trainings, point));
         // A maximum with NaN would be 0, and look like a ceiling.
-        if half.is_nan() {
+        if alike.is_nan() {
             return f64::NAN;
         }
-        (2.0 * half / (1.0 + half)).max(0.0).sqrt()
+        reliability(alike, half as f64, all as f64).max(0.0).sqrt()
     }
 
     /// How many of these ceilings leave nothing to be told; of a single repetition nobody knows.
@@ -149,6 +151,12 @@ impl Actual {
     }
 }
 
+/// Of the mean of `all` repetitions, where means of `half` of them correlate by `alike`.
+fn reliability(alike: f64, half: f64, all: f64) -> f64 {
+    let one = alike / (half - (half - 1.0) * alike);
+    all * one / (1.0 + (all - 1.0) * one)
+}
+
 /// A quantity of logits [T, K].
 fn values(given: &Influenced, quantity: Quantity, logits: &Tensor, labels: &Tensor) -> Result<Vec<f64>> {
     let values = quantity.of(given.loss, logits, labels)?;
@@ -159,4 +167,23 @@ fn values(given: &Influenced, quantity: Quantity, logits: &Tensor, labels: &Tens
 pub fn rows(said: &Tensor) -> Result<Vec<Vec<f64>>> {
     let said = said.f_to_kind(Kind::Double)?.f_contiguous()?;
     (0..said.size()[0]).map(|row| Ok(Vec::try_from(said.f_get(row)?)?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reliability;
+
+    /// Signal and noise alike: one repetition has a reliability of 1/2, means of two of 2/3, of three of 3/4, of four of 4/5.
+    #[test]
+    fn reliabilities_by_hand() {
+        for (alike, half, all, expected) in [
+            (1.0 / 2.0, 1.0, 2.0, 2.0 / 3.0),
+            (1.0 / 2.0, 1.0, 3.0, 3.0 / 4.0),
+            (2.0 / 3.0, 2.0, 4.0, 4.0 / 5.0),
+            (2.0 / 3.0, 2.0, 5.0, 5.0 / 6.0),
+        ] {
+            assert!((reliability(alike, half, all) - expected).abs() < 1e-15);
+        }
+        assert_eq!((reliability(1.0, 3.0, 7.0), reliability(0.0, 1.0, 2.0)), (1.0, 0.0));
+    }
 }
